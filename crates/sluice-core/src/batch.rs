@@ -1,0 +1,270 @@
+//! What travels through a pipe: a batch or a marker, stamped with its place in the stream.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sluice_queue::{Pool, Signal};
+
+use crate::slab::SlabPool;
+use crate::{Error, PacketBatch, PoolBuf, RecordBatch, packets, records};
+
+/// Packets or records, never both.
+#[derive(Debug)]
+pub enum Batch {
+    /// Packets.
+    Packets(PacketBatch),
+    /// Records.
+    Records(RecordBatch),
+}
+
+impl Batch {
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Batch::Packets(batch) => batch.len(),
+            Batch::Records(batch) => batch.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of all items: captured bytes of packets, lines with their endings.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Batch::Packets(batch) => batch.bytes(),
+            Batch::Records(batch) => batch.bytes(),
+        }
+    }
+
+    /// How much memory it keeps from being used again.
+    pub fn weight(&self) -> usize {
+        match self {
+            Batch::Packets(batch) => batch.weight(),
+            Batch::Records(batch) => batch.weight(),
+        }
+    }
+
+    /// A second batch with the same items; bytes are shared.
+    pub fn duplicate(&self, pools: &Pools) -> Batch {
+        match self {
+            Batch::Packets(batch) => Batch::Packets(batch.duplicate(pools)),
+            Batch::Records(batch) => Batch::Records(batch.duplicate(pools)),
+        }
+    }
+
+    /// Keeps the items for whose index `keep` says so, in order; returns how many went.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) -> usize {
+        match self {
+            Batch::Packets(batch) => batch.retain(|at, _| keep(at)),
+            Batch::Records(batch) => batch.retain(|at, _| keep(at)),
+        }
+    }
+
+    /// The packets, for a component whose input port says packets.
+    pub fn into_packets(self) -> Result<PacketBatch, Error> {
+        match self {
+            Batch::Packets(batch) => Ok(batch),
+            Batch::Records(_) => Err(Error::Contract("records came to a port that takes packets".into())),
+        }
+    }
+
+    /// The records, for a component whose input port says records.
+    pub fn into_records(self) -> Result<RecordBatch, Error> {
+        match self {
+            Batch::Records(batch) => Ok(batch),
+            Batch::Packets(_) => Err(Error::Contract("packets came to a port that takes records".into())),
+        }
+    }
+}
+
+impl From<PacketBatch> for Batch {
+    fn from(batch: PacketBatch) -> Self {
+        Batch::Packets(batch)
+    }
+}
+
+impl From<RecordBatch> for Batch {
+    fn from(batch: RecordBatch) -> Self {
+        Batch::Records(batch)
+    }
+}
+
+/// The place of a message in the stream of one source.
+///
+/// A source numbers what it emits: 0, 1, 2 and so on, batches and markers alike. Every stage passes each number on over
+/// each of its ports, with an empty message where it has nothing to say, so that order can always be restored. One
+/// number may be spread over several `part`s, the last of which is marked; a message whose items were all dropped may
+/// stand for a `span` of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The first of the numbers that it stands for.
+    pub sequence: u64,
+    /// For how many numbers it stands; above 1 only for an empty message.
+    pub span: u32,
+    /// Which part of the number it is, from 0.
+    pub part: u32,
+    /// The index of the source in the pipeline.
+    pub source: u16,
+    /// Whether this is the last part.
+    pub last: bool,
+}
+
+impl Stamp {
+    /// A whole message with this number.
+    pub fn new(source: u16, sequence: u64) -> Self {
+        Self { sequence, span: 1, part: 0, source, last: true }
+    }
+}
+
+/// A fact about the stream that travels in band, is aligned where streams meet, and is never dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marker {
+    /// No item of this source with an earlier event time (ns since the epoch) will follow.
+    Watermark(i64),
+    /// Everything before belongs to this checkpoint.
+    Epoch(u64),
+    /// Nothing of this source will follow.
+    End,
+}
+
+/// The content of a message.
+#[derive(Debug)]
+pub enum Payload {
+    /// Items.
+    Batch(Batch),
+    /// A batch all of whose items went elsewhere.
+    Empty,
+    /// A marker.
+    Marker(Marker),
+}
+
+/// What a pipe carries.
+#[derive(Debug)]
+pub struct Message {
+    /// Its place in the stream.
+    pub stamp: Stamp,
+    /// Its share of the memory that the sources may have in flight.
+    pub credit: Credit,
+    /// What it says.
+    pub payload: Payload,
+}
+
+#[derive(Debug)]
+struct CreditState {
+    limit: usize,
+    used: AtomicUsize,
+    waiting: Vec<Signal>,
+}
+
+impl CreditState {
+    fn low(&self) -> usize {
+        self.limit - self.limit / 4
+    }
+}
+
+/// The memory that may be in flight at once. Sources wait for it; filters never do.
+#[derive(Clone, Debug)]
+pub struct Credits(Arc<CreditState>);
+
+impl Credits {
+    /// `limit` bytes, waited for by the threads with these signals.
+    pub fn new(limit: usize, waiting: Vec<Signal>) -> Self {
+        Self(Arc::new(CreditState { limit, used: AtomicUsize::new(0), waiting }))
+    }
+
+    /// Whether a source may go on.
+    pub fn available(&self) -> bool {
+        self.used() < self.0.limit
+    }
+
+    /// Whether enough came back for a source that waits to go on: a quarter of the limit at once, so that it is not
+    /// woken for every batch.
+    pub fn replenished(&self) -> bool {
+        self.used() <= self.0.low()
+    }
+
+    /// Bytes that may be in flight.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// Bytes in flight.
+    pub fn used(&self) -> usize {
+        // Acquire: pairs with the release of a credit, so that what was given back is there to be taken.
+        self.0.used.load(Ordering::Acquire)
+    }
+
+    /// Takes credit without waiting; what is in flight may exceed the limit by one batch per source.
+    pub fn take(&self, bytes: usize) -> Credit {
+        self.0.used.fetch_add(bytes, Ordering::AcqRel);
+        Credit { from: Some(self.clone()), bytes }
+    }
+}
+
+/// A share of the memory in flight, given back when dropped. A clone takes the same again.
+#[derive(Debug, Default)]
+pub struct Credit {
+    from: Option<Credits>,
+    bytes: usize,
+}
+
+impl Clone for Credit {
+    fn clone(&self) -> Self {
+        self.from.as_ref().map_or_else(Credit::default, |credits| credits.take(self.bytes))
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        if let Some(Credits(state)) = &self.from {
+            let before = state.used.fetch_sub(self.bytes, Ordering::AcqRel);
+            // One wake-up when the line is crossed on the way down is enough: a source that waits saw it exceeded.
+            if before > state.low() && before - self.bytes <= state.low() {
+                state.waiting.iter().for_each(Signal::wake);
+            }
+        }
+    }
+}
+
+/// Where batches and slabs come from, and where they go back to when dropped.
+#[derive(Clone)]
+pub struct Pools {
+    packets: Pool<packets::Body>,
+    records: Pool<records::Body>,
+    slabs: SlabPool,
+}
+
+impl Pools {
+    /// Pools that keep at most `memory` bytes of slabs of `slab` bytes each.
+    pub fn new(slab: usize, memory: usize) -> Self {
+        let keep = (memory / slab.max(1)).clamp(4, 65_536);
+        Self {
+            packets: Pool::new(keep, packets::Body::default),
+            records: Pool::new(keep, records::Body::default),
+            slabs: SlabPool::new(slab, keep),
+        }
+    }
+
+    /// An empty batch of packets.
+    pub fn packets(&self) -> PacketBatch {
+        PacketBatch::new(self.packets.take())
+    }
+
+    /// An empty batch of records.
+    pub fn records(&self) -> RecordBatch {
+        RecordBatch::new(self.records.take())
+    }
+
+    /// A buffer with room for at least `capacity` bytes; reused when that is no more than [`slab_size`](Self::slab_size).
+    pub fn slab(&self, capacity: usize) -> PoolBuf {
+        self.slabs.take(capacity)
+    }
+
+    /// The size of a pooled slab in bytes.
+    pub fn slab_size(&self) -> usize {
+        self.slabs.size()
+    }
+}

@@ -1,0 +1,444 @@
+//! A batch of packets: small fixed-size items that point into slabs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sluice_queue::{Lease, Recycle};
+use sluice_wire::layers::Layers;
+
+use crate::slab::PoolBuf;
+use crate::{CaptureInfo, Pools, Slab};
+
+/// What belongs to the file format before every frame, in bytes: room for a record header, so that a capture-file sink
+/// writes neighbours with one call.
+pub const HEADROOM: usize = 16;
+
+/// Facts about one frame that fit into a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u16);
+
+impl Flags {
+    /// Received by the interface.
+    pub const INBOUND: Flags = Flags(1);
+    /// Sent by the interface.
+    pub const OUTBOUND: Flags = Flags(1 << 1);
+    /// Cut off by the snapshot length: fewer bytes are here than were on the wire.
+    pub const TRUNCATED: Flags = Flags(1 << 2);
+    /// The kernel verified the checksums.
+    pub const CHECKSUM_VALID: Flags = Flags(1 << 3);
+    /// The checksums were left to the hardware, so the ones here mean nothing.
+    pub const CHECKSUM_NOT_READY: Flags = Flags(1 << 4);
+    /// `validate` found a length or checksum wrong.
+    pub const INVALID: Flags = Flags(1 << 5);
+    const OVERFLOW: Flags = Flags(1 << 15);
+
+    /// Whether all bits of `other` are set.
+    pub fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Sets or clears the bits of `other`.
+    pub fn set(&mut self, other: Flags, on: bool) {
+        if on { self.0 |= other.0 } else { self.0 &= !other.0 }
+    }
+}
+
+/// One packet: everything about it but its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Its number in its source, from 0.
+    pub ordinal: u64,
+    /// When it was captured, in ns since the epoch.
+    pub time: i64,
+    offset: u32,
+    captured: u32,
+    /// Its length on the wire, in bytes.
+    pub wire: u32,
+    /// Set and read by filters; 0 until then.
+    pub mark: u32,
+    /// Index into [`CaptureInfo::interfaces`].
+    pub interface: u16,
+    /// See [`Flags`].
+    pub flags: Flags,
+}
+
+const _: () = assert!(size_of::<Frame>() <= 40);
+const _: () = assert!(size_of::<Layers>() <= 64);
+
+impl Frame {
+    /// A frame of `captured` bytes at `offset` of the main slab; its wire length is the same until it is set. The
+    /// [`HEADROOM`] bytes before `offset` belong to the file format.
+    pub fn new(offset: u32, captured: u32) -> Self {
+        Self { offset, captured, wire: captured, ..Self::default() }
+    }
+
+    /// How many bytes of it are here.
+    pub fn captured(&self) -> u32 {
+        self.captured
+    }
+
+    /// Where it starts in its slab.
+    fn start(&self) -> usize {
+        self.offset as usize
+    }
+
+    /// Where it ends in its slab.
+    fn end(&self) -> usize {
+        self.start() + self.captured as usize
+    }
+}
+
+/// A block or option of the file format that stood before an item; a range of the main slab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extra {
+    /// The index of the item that it stood before; the number of items where it stood last.
+    pub before: u32,
+    /// Where it starts in the main slab.
+    pub offset: u32,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    frames: Vec<Frame>,
+    /// Empty until decoded, then as long as `frames`.
+    layers: Vec<Layers>,
+    extras: Vec<Extra>,
+    main: Slab,
+    overflow: Slab,
+    info: Arc<CaptureInfo>,
+}
+
+impl Recycle for Body {
+    fn recycle(&mut self) {
+        self.frames.clear();
+        self.layers.clear();
+        self.extras.clear();
+        self.main = Slab::EMPTY;
+        self.overflow = Slab::EMPTY;
+    }
+}
+
+/// Packets in the order in which they came, with the bytes they point into.
+pub struct PacketBatch {
+    body: Lease<Body>,
+}
+
+impl PacketBatch {
+    pub(crate) fn new(body: Lease<Body>) -> Self {
+        Self { body }
+    }
+
+    /// Takes over `main` as the slab that [`push`](Self::push)ed frames point into, and what is known about its packets.
+    pub fn fill(&mut self, main: Slab, info: Arc<CaptureInfo>) {
+        self.body.main = main;
+        self.body.info = info;
+    }
+
+    /// Appends a frame.
+    ///
+    /// # Panics
+    /// When its range, headroom included, does not lie inside the main slab.
+    pub fn push(&mut self, frame: Frame) {
+        let size = self.body.main.bytes().len();
+        assert!(
+            frame.start() >= HEADROOM && frame.end() <= size,
+            "{frame:?} lies outside its slab of {size} bytes"
+        );
+        self.body.frames.push(frame);
+        self.body.layers.clear();
+    }
+
+    /// Anchors a block or option of the file format before the next frame.
+    pub fn push_extra(&mut self, offset: u32, len: u32) {
+        let before = self.body.frames.len() as u32;
+        self.body.extras.push(Extra { before, offset, len });
+    }
+
+    /// How many packets there are.
+    pub fn len(&self) -> usize {
+        self.body.frames.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.body.frames.is_empty()
+    }
+
+    /// The captured bytes of all packets.
+    pub fn bytes(&self) -> u64 {
+        self.body.frames.iter().map(|f| u64::from(f.captured)).sum()
+    }
+
+    /// What the file or interface said about all of them.
+    pub fn info(&self) -> &Arc<CaptureInfo> {
+        &self.body.info
+    }
+
+    /// The frames, in order.
+    pub fn frames(&self) -> &[Frame] {
+        &self.body.frames
+    }
+
+    /// The frames, to change times, marks and flags; the bytes are changed through [`edit`](Self::edit).
+    pub fn frames_mut(&mut self) -> &mut [Frame] {
+        &mut self.body.frames
+    }
+
+    /// Blocks and options of the file format, in order.
+    pub fn extras(&self) -> &[Extra] {
+        &self.body.extras
+    }
+
+    /// The bytes of a frame of this batch.
+    pub fn data(&self, frame: &Frame) -> &[u8] {
+        let slab = if frame.flags.contains(Flags::OVERFLOW) { &self.body.overflow } else { &self.body.main };
+        slab.bytes().get(frame.start()..frame.end()).unwrap_or_default()
+    }
+
+    /// The packets in order, each with its bytes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Frame, &[u8])> {
+        self.body.frames.iter().map(|frame| (frame, self.data(frame)))
+    }
+
+    /// Whether the layers were computed.
+    pub fn is_decoded(&self) -> bool {
+        self.body.layers.len() == self.body.frames.len()
+    }
+
+    /// Computes the layers unless that was done before.
+    pub fn decode(&mut self) {
+        if self.is_decoded() {
+            return;
+        }
+        let body = &mut *self.body;
+        let (main, overflow) = (body.main.bytes(), body.overflow.bytes());
+        let (mut interface, mut link) = (0, body.info.link(0));
+        body.layers.clear();
+        body.layers.extend(body.frames.iter().map(|frame| {
+            if frame.interface != interface {
+                (interface, link) = (frame.interface, body.info.link(frame.interface));
+            }
+            let slab = if frame.flags.contains(Flags::OVERFLOW) { overflow } else { main };
+            Layers::decode(link, slab.get(frame.start()..frame.end()).unwrap_or_default(), frame.wire)
+        }));
+    }
+
+    /// The layers of each frame; empty before [`decode`](Self::decode).
+    pub fn layers(&self) -> &[Layers] {
+        if self.is_decoded() { &self.body.layers } else { &[] }
+    }
+
+    /// The packets in order, each with its bytes and layers, which are computed on first need.
+    pub fn decoded(&mut self) -> impl ExactSizeIterator<Item = (&Frame, &[u8], &Layers)> {
+        self.decode();
+        let this = &*self;
+        this.iter().zip(&this.body.layers).map(|((frame, data), layers)| (frame, data, layers))
+    }
+
+    /// Begins to change bytes. Frames of an unshared slab are changed in place, others are moved to the overflow slab
+    /// when they are touched. Computes the layers on first need.
+    pub fn edit<'a>(&'a mut self, pools: &'a Pools) -> Edit<'a> {
+        self.decode();
+        let body = &mut *self.body;
+        // Asked twice, for the borrow checker cannot follow a borrow that is returned from one arm only.
+        let main = if body.main.exclusive().is_none() {
+            Main::Shared(body.main.bytes())
+        } else {
+            body.main.exclusive().map_or(Main::Shared(&[]), |buffer| Main::Exclusive(buffer.filled_mut()))
+        };
+        Edit { frames: &mut body.frames, layers: &mut body.layers, main, overflow: &mut body.overflow, pools }
+    }
+
+    /// Keeps the packets for which `keep` says so, in order; returns how many went.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize, &Frame) -> bool) -> usize {
+        let body = &mut *self.body;
+        let (before, decoded) = (body.frames.len(), body.layers.len() == body.frames.len());
+        let (mut kept, mut extra) = (0, 0);
+        for at in 0..before {
+            while body.extras.get(extra).is_some_and(|e| e.before as usize == at) {
+                body.extras[extra].before = kept as u32;
+                extra += 1;
+            }
+            if keep(at, &body.frames[at]) {
+                if kept != at {
+                    body.frames[kept] = body.frames[at];
+                    if decoded {
+                        body.layers[kept] = body.layers[at];
+                    }
+                }
+                kept += 1;
+            }
+        }
+        body.extras[extra..].iter_mut().for_each(|e| e.before = kept as u32);
+        body.frames.truncate(kept);
+        body.layers.truncate(if decoded { kept } else { 0 });
+        before - kept
+    }
+
+    /// Moves the packets for which `moves` says so into `other`, which gets copies of their bytes, so that neither batch
+    /// shares a slab with the other; returns how many went.
+    pub fn move_to(
+        &mut self,
+        other: &mut PacketBatch,
+        pools: &Pools,
+        mut moves: impl FnMut(usize, &Frame) -> bool,
+    ) -> usize {
+        let chosen: usize = self
+            .frames()
+            .iter()
+            .enumerate()
+            .filter(|(i, f)| moves(*i, f))
+            .map(|(_, f)| HEADROOM + f.captured as usize)
+            .sum();
+        if chosen == 0 {
+            return 0;
+        }
+        let mut slab = pools.slab(chosen);
+        let first = other.body.frames.len();
+        for (at, (frame, data)) in self.iter().enumerate() {
+            if moves(at, frame)
+                && let Some(place) = slab.append(&[0; HEADROOM]).and(slab.append(data))
+            {
+                let mut frame = *frame;
+                frame.offset = place.start as u32;
+                frame.flags.set(Flags::OVERFLOW, false);
+                other.body.frames.push(frame);
+            }
+        }
+        other.fill(slab.into(), Arc::clone(&self.body.info));
+        let moved = other.body.frames.len() - first;
+        self.retain(|at, frame| !moves(at, frame));
+        moved
+    }
+
+    /// Removes every packet and lets go of the slabs.
+    pub fn clear(&mut self) {
+        self.body.recycle();
+    }
+
+    /// A second batch with the same packets. The bytes are shared, so whoever edits first moves what it touches.
+    pub fn duplicate(&self, pools: &Pools) -> PacketBatch {
+        let mut copy = pools.packets();
+        copy.body.frames.extend_from_slice(&self.body.frames);
+        copy.body.layers.extend_from_slice(&self.body.layers);
+        copy.body.extras.extend_from_slice(&self.body.extras);
+        copy.body.main = self.body.main.clone();
+        copy.body.overflow = self.body.overflow.clone();
+        copy.body.info = Arc::clone(&self.body.info);
+        copy
+    }
+
+    /// How much memory the slabs keep from being used again.
+    pub fn weight(&self) -> usize {
+        self.body.main.weight() + self.body.overflow.weight()
+    }
+
+    /// For a capture-file sink: calls `write` with the bytes of each run of neighbours, each frame preceded by its
+    /// headroom, into which `header` has put the record header. `header` is given the headroom as it is, so it may
+    /// leave right what is right.
+    pub fn runs<E>(
+        &mut self,
+        pools: &Pools,
+        mut header: impl FnMut(&Frame, &mut [u8; HEADROOM]),
+        mut write: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Body { frames, main, overflow, .. } = &mut *self.body;
+        let overflowing = frames.iter().filter(|f| f.flags.contains(Flags::OVERFLOW)).count();
+        let mut main = if overflowing < frames.len() { owned(main, 0, pools) } else { None };
+        let mut overflow = if overflowing > 0 { owned(overflow, 0, pools) } else { None };
+        let mut next = 0;
+        while let Some(first) = frames.get(next) {
+            let flagged = first.flags.contains(Flags::OVERFLOW);
+            let Some(slab) = (if flagged { &mut overflow } else { &mut main }) else { break };
+            let slab = slab.filled_mut();
+            let start = first.start() - HEADROOM;
+            let mut end = start;
+            while let Some(frame) = frames.get(next)
+                && frame.flags.contains(Flags::OVERFLOW) == flagged
+                && frame.start() == end + HEADROOM
+            {
+                if let Some(room) = slab.get_mut(end..).and_then(|s| s.first_chunk_mut()) {
+                    header(frame, room);
+                }
+                end = frame.end();
+                next += 1;
+            }
+            write(slab.get(start..end).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PacketBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PacketBatch({} packets)", self.len())
+    }
+}
+
+enum Main<'a> {
+    Exclusive(&'a mut [u8]),
+    Shared(&'a [u8]),
+}
+
+/// A batch whose bytes are being changed.
+pub struct Edit<'a> {
+    frames: &'a mut [Frame],
+    layers: &'a mut [Layers],
+    main: Main<'a>,
+    overflow: &'a mut Slab,
+    pools: &'a Pools,
+}
+
+impl Edit<'_> {
+    /// How many packets there are.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// A packet as it is, for deciding whether to touch it.
+    pub fn peek(&self, at: usize) -> Option<(&Frame, &[u8], &Layers)> {
+        let frame = self.frames.get(at)?;
+        let slab = match &self.main {
+            _ if frame.flags.contains(Flags::OVERFLOW) => self.overflow.bytes(),
+            Main::Exclusive(bytes) => bytes,
+            Main::Shared(bytes) => bytes,
+        };
+        Some((frame, slab.get(frame.start()..frame.end())?, self.layers.get(at)?))
+    }
+
+    /// A packet to change: its frame, its bytes, its layers (which the one who changes a header keeps true).
+    pub fn packet(&mut self, at: usize) -> Option<(&mut Frame, &mut [u8], &mut Layers)> {
+        let frame = self.frames.get_mut(at)?;
+        let layers = self.layers.get_mut(at)?;
+        if let (Main::Shared(bytes), false) = (&self.main, frame.flags.contains(Flags::OVERFLOW)) {
+            let whole = bytes.get(frame.start().checked_sub(HEADROOM)?..frame.end())?;
+            let moved = owned(self.overflow, whole.len(), self.pools)?.append(whole)?;
+            frame.offset = (moved.start + HEADROOM) as u32;
+            frame.flags.set(Flags::OVERFLOW, true);
+        }
+        let range = frame.start()..frame.end();
+        let bytes = match &mut self.main {
+            Main::Exclusive(bytes) if !frame.flags.contains(Flags::OVERFLOW) => bytes.get_mut(range)?,
+            _ => owned(self.overflow, 0, self.pools)?.filled_mut().get_mut(range)?,
+        };
+        Some((frame, bytes, layers))
+    }
+}
+
+/// The buffer of `slab`, unshared and with room for `more` bytes; offsets into it stay right.
+fn owned<'s>(slab: &'s mut Slab, more: usize, pools: &Pools) -> Option<&'s mut PoolBuf> {
+    let used = slab.bytes().len();
+    if slab.exclusive().is_none_or(|buffer| buffer.capacity() - used < more) {
+        let mut roomier = pools.slab((used + more).max(if used > 0 { 2 * used } else { 0 }));
+        roomier.append(slab.bytes());
+        *slab = roomier.into();
+    }
+    slab.exclusive()
+}

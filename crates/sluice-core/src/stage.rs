@@ -1,0 +1,274 @@
+//! The three traits that a component implements, and how one is prepared and instantiated.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use crate::{Batch, Error, Output};
+
+/// What a port carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortType {
+    /// Packets.
+    Packets,
+    /// Packets whose layers were decoded by a stage before.
+    Layers,
+    /// Records.
+    Records,
+    /// On an input: anything. On an output: the same as the input.
+    Any,
+}
+
+impl PortType {
+    /// The words used in messages and documentation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PortType::Packets => "packets",
+            PortType::Layers => "packets with layers",
+            PortType::Records => "records",
+            PortType::Any => "packets or records",
+        }
+    }
+
+    /// Whether an input of this type takes what an output of type `given` gives.
+    pub fn accepts(self, given: PortType) -> bool {
+        self == PortType::Any || self == given || (self == PortType::Packets && given == PortType::Layers)
+    }
+}
+
+/// A named output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The name after the dot in `inputs: [id.name]`.
+    pub name: &'static str,
+    /// What it carries.
+    pub carries: PortType,
+}
+
+/// The name of the output that `inputs: [id]` means.
+pub const MAIN: &str = "out";
+/// The name of the output for items that a stage could not handle.
+pub const ERRORS: &str = "errors";
+
+/// The ports of a prepared component. Outputs are numbered in their order; number 0 is the main one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// What comes in; `None` for a source.
+    pub input: Option<PortType>,
+    /// What goes out; a sink has at most `errors`.
+    pub outputs: Vec<Port>,
+}
+
+impl Ports {
+    /// A source's: one output.
+    pub fn source(gives: PortType) -> Self {
+        Self { input: None, outputs: vec![Port { name: MAIN, carries: gives }] }
+    }
+
+    /// A filter's: one input, one output.
+    pub fn filter(takes: PortType, gives: PortType) -> Self {
+        Self { input: Some(takes), outputs: vec![Port { name: MAIN, carries: gives }] }
+    }
+
+    /// A sink's: one input, no output.
+    pub fn sink(takes: PortType) -> Self {
+        Self { input: Some(takes), outputs: Vec::new() }
+    }
+
+    /// A filter's that takes packets or records and gives the same.
+    pub fn any() -> Self {
+        Self::filter(PortType::Any, PortType::Any)
+    }
+
+    /// The same with one more named output.
+    pub fn with(mut self, name: &'static str, carries: PortType) -> Self {
+        self.outputs.push(Port { name, carries });
+        self
+    }
+
+    /// The same with an `errors` output, which carries what the input carries.
+    pub fn with_errors(self) -> Self {
+        let carries = self.input.unwrap_or(PortType::Any);
+        self.with(ERRORS, carries)
+    }
+
+    /// The number of the output of this name.
+    pub fn output(&self, name: &str) -> Option<usize> {
+        self.outputs.iter().position(|port| port.name == name)
+    }
+}
+
+/// Which instance of a stage this is: number `index` of `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: u32,
+    /// At least 1.
+    pub of: u32,
+}
+
+impl Shard {
+    /// The only instance.
+    pub const ONLY: Shard = Shard { index: 0, of: 1 };
+}
+
+/// A component whose options were checked and compiled: shared by all its instances, with nothing opened.
+///
+/// Made once per stage by the `prepare` function that the component registered, on the thread that checks the pipeline.
+pub trait Prepared: Send + Sync {
+    /// What it takes and gives, which may depend on its options.
+    fn ports(&self) -> Ports;
+
+    /// Makes one instance. Called on the thread that starts the run, once for each thread that will run the stage,
+    /// before any batch moves. This is where files and sockets are opened; an error ends the run before it began.
+    fn instance(&self, shard: Shard) -> Result<Stage, Error>;
+}
+
+/// An instance of a component.
+pub enum Stage {
+    /// It produces.
+    Source(Box<dyn Source>),
+    /// It passes on.
+    Filter(Box<dyn Filter>),
+    /// It brings out.
+    Sink(Box<dyn Sink>),
+}
+
+/// What a source wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Call again at once.
+    More,
+    /// Nothing to give now. Call again when [`Source::fd`] is readable, or at this time (ns since the epoch); where
+    /// there is neither, when anything wakes the thread.
+    Idle(Option<i64>),
+    /// Nothing more will come. `next` is not called again.
+    End,
+}
+
+/// How far a source has come, in bytes of its input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes read so far.
+    pub done: u64,
+    /// Bytes there are in all, where that is known.
+    pub total: Option<u64>,
+}
+
+/// Produces batches.
+///
+/// One instance is owned by one thread and all its methods are called there. It does not wait: what would block returns
+/// [`Next::Idle`]. After an error, after [`Next::End`], or when the run is told to stop, nothing more is called and the
+/// instance is dropped.
+pub trait Source: Send {
+    /// Emits at most a few batches. Called again and again; before each call the runtime has waited until there is room
+    /// for more, so a source never has to hold back.
+    fn next(&mut self, out: &mut Output) -> Result<Next, Error>;
+
+    /// The descriptor to wait for after [`Next::Idle`].
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// How far it has come; asked for after every call of `next`, for display only.
+    fn progress(&self) -> Progress {
+        Progress::default()
+    }
+}
+
+/// Passes batches on: changed, split, thinned out.
+///
+/// One instance is owned by one thread and all its methods are called there. An error ends the run; nothing more is
+/// called then, `finish` included.
+pub trait Filter: Send {
+    /// Takes one batch of the declared input type and emits what should go on. Items that do not go on are told to
+    /// [`Output::dropped`] or emitted on the `errors` port. The batch may be emitted itself, changed in place.
+    fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error>;
+
+    /// The event time (ns since the epoch) at which `tick` is wanted.
+    fn deadline(&self) -> Option<i64> {
+        None
+    }
+
+    /// Called when the watermark has reached the `deadline`: no item older than `watermark` will come.
+    fn tick(&mut self, watermark: i64, out: &mut Output) -> Result<(), Error> {
+        let _ = (watermark, out);
+        Ok(())
+    }
+
+    /// The last call: the input has ended. What was held back is emitted or dropped here.
+    fn finish(&mut self, out: &mut Output) -> Result<(), Error> {
+        let _ = out;
+        Ok(())
+    }
+
+    /// How many items it holds back now; part of the accounting law.
+    fn held(&self) -> u64 {
+        0
+    }
+}
+
+/// Brings batches out of the pipeline.
+///
+/// One instance is owned by one thread and all its methods are called there. An error ends the run; nothing more is
+/// called then, `finish` included, so what `finish` would have made whole stays visibly unfinished.
+pub trait Sink: Send {
+    /// Takes one batch of the declared input type. Every item of it counts as delivered, unless it is told to
+    /// [`Output::dropped`] or emitted on the `errors` port.
+    fn write(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error>;
+
+    /// Hands on what was buffered, so that a reader sees it. Called when the stage is about to wait for input.
+    fn flush(&mut self, out: &mut Output) -> Result<(), Error> {
+        let _ = out;
+        Ok(())
+    }
+
+    /// The last call: the input has ended. Makes the output whole.
+    fn finish(&mut self, out: &mut Output) -> Result<(), Error> {
+        let _ = out;
+        Ok(())
+    }
+}
+
+/// Short ways to a [`Prepared`], for components that are a set of ports and a closure that makes an instance.
+pub mod prepared {
+    use super::*;
+
+    struct Made<F> {
+        ports: Ports,
+        make: F,
+    }
+
+    impl<F: Fn(Shard) -> Result<Stage, Error> + Send + Sync> Prepared for Made<F> {
+        fn ports(&self) -> Ports {
+            self.ports.clone()
+        }
+
+        fn instance(&self, shard: Shard) -> Result<Stage, Error> {
+            (self.make)(shard)
+        }
+    }
+
+    /// A source with these ports.
+    pub fn source<S: Source + 'static>(
+        ports: Ports,
+        make: impl Fn(Shard) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Arc<dyn Prepared> {
+        Arc::new(Made { ports, make: move |shard| Ok(Stage::Source(Box::new(make(shard)?))) })
+    }
+
+    /// A filter with these ports.
+    pub fn filter<F: Filter + 'static>(
+        ports: Ports,
+        make: impl Fn(Shard) -> Result<F, Error> + Send + Sync + 'static,
+    ) -> Arc<dyn Prepared> {
+        Arc::new(Made { ports, make: move |shard| Ok(Stage::Filter(Box::new(make(shard)?))) })
+    }
+
+    /// A sink with these ports.
+    pub fn sink<S: Sink + 'static>(
+        ports: Ports,
+        make: impl Fn(Shard) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Arc<dyn Prepared> {
+        Arc::new(Made { ports, make: move |shard| Ok(Stage::Sink(Box::new(make(shard)?))) })
+    }
+}

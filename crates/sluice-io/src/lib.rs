@@ -1,0 +1,19 @@
+//! The built-in sources and sinks.
+//!
+//! A component is one file under `sources` or `sinks`, which registers itself; what several of them share, or what is
+//! large, is an engine: a module of its own beside them.
+
+#![forbid(unsafe_code)]
+
+mod capture;
+mod encode;
+mod generator;
+mod input;
+mod lines;
+mod outfile;
+mod rotate;
+mod sinks;
+mod sources;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,175 @@
+//! Writing a file that never looks whole before it is.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sluice_core::Error;
+
+/// How much is gathered before it is written.
+const GATHER: usize = 256 << 10;
+
+/// What is at least this long is written from where it is.
+const LARGE: usize = 32 << 10;
+
+/// A file, device, pipe or standard output that is being written.
+///
+/// A regular file has the name `NAME.part` until [`finish`](OutFile::finish); dropped before, it stays under that name.
+#[derive(Debug)]
+pub(crate) struct OutFile {
+    file: File,
+    /// As error messages name it.
+    name: String,
+    /// From where to where the finished file is moved; nothing where it is written directly.
+    rename: Option<(PathBuf, PathBuf)>,
+    gathered: Vec<u8>,
+    len: u64,
+    /// Whether the last line came without an ending.
+    open_line: bool,
+}
+
+impl OutFile {
+    /// A new file at `path`, in place of one that is there; standard output where that is `-`. Devices and FIFOs are
+    /// written directly.
+    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+        if path == Path::new("-") {
+            return Self::stdout();
+        }
+        let name = format!("`{}`", path.display());
+        let there = fs::metadata(path).ok();
+        if there.as_ref().is_some_and(|about| !about.is_file()) || is_descriptor(path) {
+            return Self::open(path, name, OpenOptions::new().write(true), None);
+        }
+        // What a symbolic link points to is replaced, not the link.
+        let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let mut part = whole.clone().into_os_string();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let options = OpenOptions::new().write(true).create(true).clone();
+        let this = Self::open(&part, name, &options, Some((part.clone(), whole)))?;
+        if let Err(fs::TryLockError::WouldBlock) = this.file.try_lock() {
+            let source = io::Error::new(io::ErrorKind::WouldBlock, "another sink or program is writing it");
+            return Err(Error::Io { doing: format!("write {}", this.name), source });
+        }
+        this.file.set_len(0).map_err(|e| this.failed(e))?;
+        if let Some(about) = there {
+            // The permissions are the user's choice, so that they outlive the replaced file. Not every file system can.
+            let _ = this.file.set_permissions(about.permissions());
+        }
+        Ok(this)
+    }
+
+    /// The file at `path`, to write behind its end.
+    pub(crate) fn append(path: &Path) -> Result<Self, Error> {
+        if path == Path::new("-") {
+            return Self::stdout();
+        }
+        let name = format!("`{}`", path.display());
+        Self::open(path, name, OpenOptions::new().append(true).create(true), None)
+    }
+
+    fn stdout() -> Result<Self, Error> {
+        let fd = rustix::stdio::stdout().try_clone_to_owned();
+        let fd = fd.map_err(Error::io("open standard output"))?;
+        Ok(Self::with(fd.into(), "standard output".into(), None))
+    }
+
+    fn open(
+        path: &Path,
+        name: String,
+        options: &OpenOptions,
+        rename: Option<(PathBuf, PathBuf)>,
+    ) -> Result<Self, Error> {
+        match options.open(path) {
+            Ok(file) => Ok(Self::with(file, name, rename)),
+            Err(e) => {
+                let parent = path.parent().filter(|p| !p.as_os_str().is_empty() && !p.is_dir());
+                let source = match (e.kind(), parent) {
+                    (io::ErrorKind::NotFound, Some(parent)) => {
+                        io::Error::new(e.kind(), format!("there is no directory `{}`", parent.display()))
+                    }
+                    (io::ErrorKind::IsADirectory, _) => io::Error::new(e.kind(), "it is a directory"),
+                    _ => e,
+                };
+                Err(Error::Io { doing: format!("write {name}"), source })
+            }
+        }
+    }
+
+    fn with(file: File, name: String, rename: Option<(PathBuf, PathBuf)>) -> Self {
+        Self { file, name, rename, gathered: Vec::with_capacity(GATHER), len: 0, open_line: false }
+    }
+
+    /// Bytes written so far, gathered ones included.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Writes `bytes`; what is short is gathered first.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.len += bytes.len() as u64;
+        if self.gathered.len() + bytes.len() > GATHER || bytes.len() >= LARGE {
+            self.flush()?;
+        }
+        if bytes.len() >= LARGE {
+            return self.file.write_all(bytes).map_err(|e| self.failed(e));
+        }
+        self.gathered.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes whole lines. Only the very last line of a file may lack its ending, so it is given one when more follow.
+    pub(crate) fn lines(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let Some(last) = bytes.last() else { return Ok(()) };
+        if std::mem::replace(&mut self.open_line, *last != b'\n') {
+            self.write(b"\n")?;
+        }
+        self.write(bytes)
+    }
+
+    /// Hands on what was gathered.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        if !self.gathered.is_empty() {
+            self.file.write_all(&self.gathered).map_err(|e| self.failed(e))?;
+            self.gathered.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes out what was gathered and gives the file its name.
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        if let Some((part, whole)) = &self.rename {
+            fs::rename(part, whole).map_err(|e| self.failed(e))?;
+            self.rename = None;
+        }
+        Ok(())
+    }
+
+    /// What to say when the system refused to write.
+    fn failed(&self, e: io::Error) -> Error {
+        let doing = format!("write {}", self.name);
+        let left =
+            self.rename.as_ref().map(|(part, _)| format!("; what was written is in `{}`", part.display()));
+        let source = match (e.kind(), left) {
+            (io::ErrorKind::BrokenPipe, _) => io::Error::new(e.kind(), "it was closed by its reader"),
+            (kind, Some(left)) => io::Error::new(kind, without_code(&e) + &left),
+            (_, None) => e,
+        };
+        Error::Io { doing, source }
+    }
+}
+
+/// Whether a path stands for an open descriptor, such as `/dev/stdout`, which may well be a regular file.
+fn is_descriptor(path: &Path) -> bool {
+    path.is_symlink() && path.starts_with("/dev")
+}
+
+/// The system's sentence without the number that it ends in.
+fn without_code(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

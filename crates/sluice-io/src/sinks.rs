@@ -1,0 +1,6 @@
+//! Where batches go.
+
+mod file;
+mod null;
+mod pcap_file;
+mod stdout;

@@ -1,0 +1,158 @@
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sluice_core::{Batch, Kind};
+
+use crate::testing::{Bench, records, refused, sink, source};
+
+/// Writes batches of lines, each line with its time in seconds, and returns the files of the folder by name.
+fn written(options: Value, batches: &[&[(i64, &str)]]) -> Vec<(String, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), options, batches);
+    files(folder.path())
+}
+
+fn write(folder: &Path, mut options: Value, batches: &[&[(i64, &str)]]) {
+    options["path"] = json!(folder.join("x.log"));
+    let mut bench = Bench::new(Kind::Sink, "file");
+    let mut sink = sink("file", options).unwrap();
+    for items in batches {
+        let lines: Vec<&str> = items.iter().map(|(_, line)| *line).collect();
+        let mut batch = records(bench.out.pools(), &lines).into_records().unwrap();
+        for (record, (time, _)) in batch.records_mut().iter_mut().zip(*items) {
+            record.time = time * 1_000_000_000;
+        }
+        sink.write(batch.into(), &mut bench.out).unwrap();
+    }
+    sink.finish(&mut bench.out).unwrap();
+}
+
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let mut all: Vec<_> = entries
+        .map(|path| {
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn named(files: &[(&str, &str)]) -> Vec<(String, String)> {
+    files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn lines_are_copied_byte_for_byte() {
+    let text = "a\r\n\nb\n";
+    assert_eq!(
+        written(json!({}), &[&[(0, "a\r\n"), (0, "\n")], &[], &[(0, "b\n")]]),
+        named(&[("x.log", text)])
+    );
+    assert_eq!(written(json!({}), &[&[(0, "no ending")]]), named(&[("x.log", "no ending")]));
+    assert_eq!(written(json!({}), &[&[(0, "a")], &[(0, "b\n")]]), named(&[("x.log", "a\nb\n")]));
+    assert_eq!(written(json!({}), &[]), named(&[("x.log", "")]));
+}
+
+#[test]
+fn json_is_one_object_per_line() {
+    let expected = "{\"message\":\"a\"}\n{\"message\":\"b\"}\n";
+    assert_eq!(written(json!({"format": "json"}), &[&[(0, "a\n"), (0, "b")]]), named(&[("x.log", expected)]));
+}
+
+#[test]
+fn a_new_file_begins_before_the_line_that_does_not_fit() {
+    let files = written(
+        json!({"rotate": {"size": 4}}),
+        &[&[(0, "a\n"), (0, "b\n"), (0, "c\n")], &[(0, "much too long\n"), (0, "d\n")]],
+    );
+    let expected = [
+        ("x-0001.log", "a\nb\n"),
+        ("x-0002.log", "c\n"),
+        ("x-0003.log", "much too long\n"),
+        ("x-0004.log", "d\n"),
+    ];
+    assert_eq!(files, named(&expected));
+}
+
+#[test]
+fn a_new_file_begins_at_multiples_of_the_time_of_items() {
+    let files = written(
+        json!({"rotate": {"every": "10s"}}),
+        &[&[(8, "eight\n"), (9, "nine\n"), (10, "ten\n"), (9, "late\n")], &[(35, "later\n"), (39, "last\n")]],
+    );
+    let expected =
+        [("x-0001.log", "eight\nnine\n"), ("x-0002.log", "ten\nlate\n"), ("x-0003.log", "later\nlast\n")];
+    assert_eq!(files, named(&expected));
+}
+
+#[test]
+fn a_late_item_after_a_rotation_by_size_begins_no_further_file() {
+    let files = written(
+        json!({"rotate": {"every": "10s", "size": 4}}),
+        &[&[(20, "a\n"), (20, "b\n"), (5, "c\n"), (20, "d\n")]],
+    );
+    assert_eq!(files, named(&[("x-0001.log", "a\nb\n"), ("x-0002.log", "c\nd\n")]));
+}
+
+#[test]
+fn the_oldest_files_go_and_numbers_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    // Names that only look alike.
+    let others = ["x-1.log", "x-0001.txt", "x-abcd.log", "y-0009.log"];
+    others.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
+    let options = json!({"rotate": {"size": 2, "keep": 2}});
+    write(folder.path(), options.clone(), &[&[(0, "a\n"), (0, "b\n"), (0, "c\n")]]);
+    write(folder.path(), options, &[&[(0, "d\n")]]);
+    let pieces: Vec<_> =
+        files(folder.path()).into_iter().filter(|(name, _)| !others.contains(&&name[..])).collect();
+    assert_eq!(pieces, named(&[("x-0003.log", "c\n"), ("x-0004.log", "d\n")]));
+    assert_eq!(files(folder.path()).len(), 6);
+}
+
+#[test]
+fn packets_are_lines_or_objects() {
+    for (format, first) in
+        [("lines", "2023-11-14 22:13:20.000000 "), ("json", "{\"time\":\"2023-11-14T22:13:20.000000000Z\"")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let mut bench = Bench::new(Kind::Sink, "file");
+        let made = source("generate", json!({"kind": "packets", "count": 3, "sizes": [64]}));
+        let batches = Bench::new(Kind::Source, "generate").drain(&mut *made.unwrap()).unwrap();
+        let mut sink = sink("file", json!({"path": path, "format": format})).unwrap();
+        batches.into_iter().for_each(|batch: Batch| sink.write(batch, &mut bench.out).unwrap());
+        sink.finish(&mut bench.out).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.starts_with(first) && text.ends_with('\n'), "{text}");
+        if format == "json" {
+            text.lines().for_each(|line| drop(serde_json::from_str::<Value>(line).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let refused = |options: Value| refused(Kind::Sink, "file", options).to_string();
+    let cases = [
+        (json!({"path": ""}), "path: the path is empty"),
+        (json!({"path": "x", "rotate": {}}), "rotate: neither `size` nor `every` is given"),
+        (json!({"path": "x", "rotate": {"keep": 3}}), "rotate: neither `size` nor `every` is given"),
+        (json!({"path": "x", "rotate": {"size": 0}}), "rotate.size: `0` leaves no room for a line"),
+        (json!({"path": "x", "rotate": {"every": "0s"}}), "rotate.every: `0ns` is too short or too long"),
+        (
+            json!({"path": "x", "rotate": {"size": 1, "keep": 0}}),
+            "rotate.keep: `0` would keep no file at all",
+        ),
+        (json!({"path": "-", "rotate": {"size": 1}}), "rotate: standard output cannot be rotated"),
+        (
+            json!({"path": "x", "append": true, "rotate": {"size": 1}}),
+            "append: `append` and `rotate` exclude each other",
+        ),
+    ];
+    for (options, message) in cases {
+        assert_eq!(refused(options), message);
+    }
+}

@@ -1,0 +1,161 @@
+//! Capture files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sluice_core::{
+    Batch, CaptureInfo, Error, OptionError, Output, PacketBatch, PortType, Ports, Prepared, Reason,
+    Resolution, Sink, prepared,
+};
+use sluice_pcap::pcap::Header;
+use sluice_wire::link::LinkType;
+
+use crate::outfile::OutFile;
+
+sluice_core::register! {
+    /// Writes packets to a pcap file.
+    ///
+    /// The file header repeats what the input's said (byte order, resolution, snapshot length, link type), and record
+    /// headers that still say the truth are left as they are, so a capture that no filter changed is copied byte for
+    /// byte. Packets from no file are written in little-endian byte order with nanoseconds. Runs of packets are written
+    /// from where they were read, without a copy.
+    ///
+    /// The file has the name `NAME.part` while it is written and gets its own name when the run has ended well, in place
+    /// of a file that was there before. Devices, FIFOs and `-` (standard output) are written directly.
+    ///
+    /// ## Ports and drop reasons
+    ///
+    /// Takes packets. A pcap file has one link type and 32 bits for seconds, so it drops what does not fit:
+    /// - `link_type_differs`: the packet has another link type than the file
+    /// - `time_out_of_range`: the packet was captured before 1970 or after 2106
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// - sink: pcap_file
+    ///   path: rewritten.pcap
+    /// ```
+    ///
+    /// ## See also
+    ///
+    /// The source `pcap_file`; `file` and `stdout`, which write packets as text.
+    sink pcap_file(prepare), Serial, drops [LINK_TYPE_DIFFERS, TIME_OUT_OF_RANGE]
+}
+
+static LINK_TYPE_DIFFERS: Reason =
+    Reason::new("link_type_differs", "the packet has another link type than the file");
+static TIME_OUT_OF_RANGE: Reason =
+    Reason::new("time_out_of_range", "the packet was captured before 1970 or after 2106");
+
+/// Options of the sink `pcap_file`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// The file to write, relative to the working directory; `-` is standard output.
+    path: PathBuf,
+    /// How precise the times in the file are.
+    #[serde(default)]
+    resolution: Precision,
+}
+
+/// How precise times are written.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Precision {
+    /// As in the file that the packets came from; nanoseconds when they came from none.
+    #[default]
+    Keep,
+    /// Microseconds: what every program reads. Anything finer is cut off.
+    Micro,
+    /// Nanoseconds.
+    Nano,
+}
+
+fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
+    let Options { path, resolution } = options;
+    if path.as_os_str().is_empty() {
+        return Err(OptionError::at("path", "the path is empty"));
+    }
+    let resolution = match resolution {
+        Precision::Keep => None,
+        Precision::Micro => Some(Resolution::Micro),
+        Precision::Nano => Some(Resolution::Nano),
+    };
+    Ok(prepared::sink(Ports::sink(PortType::Packets), move |_| {
+        Ok(PcapFile { file: OutFile::create(&path)?, resolution, header: None, told: false })
+    }))
+}
+
+struct PcapFile {
+    file: OutFile,
+    resolution: Option<Resolution>,
+    /// What the file begins with, once that is known.
+    header: Option<Header>,
+    /// Whether the user was told about a second link type.
+    told: bool,
+}
+
+impl PcapFile {
+    fn begin(&mut self, info: &CaptureInfo) -> Result<Header, Error> {
+        let header = Header::of(info, self.resolution);
+        self.file.write(&header.to_bytes())?;
+        self.header = Some(header);
+        Ok(header)
+    }
+
+    /// Takes out what the file cannot hold.
+    fn sort_out(&mut self, batch: &mut PacketBatch, header: &Header, out: &mut Output) {
+        let info = Arc::clone(batch.info());
+        let other = |interface| Some(info.link(interface)).filter(|link| *link != header.link);
+        if let Some(link) = (0..info.interfaces.len().max(1) as u16).find_map(other) {
+            let gone = batch.retain(|_, frame| other(frame.interface).is_none());
+            out.dropped(&LINK_TYPE_DIFFERS, gone);
+            if gone > 0 && !std::mem::replace(&mut self.told, true) {
+                let (link, of_file) = (shown(link), shown(header.link));
+                out.notice(format!("packets of link type {link} are dropped, as the file has {of_file}"));
+            }
+        }
+        if batch.frames().iter().any(|frame| !header.layout.tells(frame.time)) {
+            let gone = batch.retain(|_, frame| header.layout.tells(frame.time));
+            out.dropped(&TIME_OUT_OF_RANGE, gone);
+        }
+    }
+}
+
+fn shown(link: LinkType) -> String {
+    format!("`{link}`")
+}
+
+impl Sink for PcapFile {
+    fn write(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
+        let mut batch = batch.into_packets()?;
+        let header = match self.header {
+            Some(header) => header,
+            // An empty batch may come from a filter that does not know what its packets would have been.
+            None if batch.is_empty() && batch.info().interfaces.is_empty() => return Ok(()),
+            None => self.begin(batch.info())?,
+        };
+        self.sort_out(&mut batch, &header, out);
+        batch.runs(
+            out.pools(),
+            |frame, room| header.layout.write(room, frame.time, frame.captured(), frame.wire),
+            |records| self.file.write(records),
+        )
+    }
+
+    fn flush(&mut self, _: &mut Output) -> Result<(), Error> {
+        self.file.flush()
+    }
+
+    fn finish(&mut self, _: &mut Output) -> Result<(), Error> {
+        if self.header.is_none() {
+            self.begin(&CaptureInfo::of(LinkType::ETHERNET))?;
+        }
+        self.file.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sluice_core::{Batch, Interface, Kind};
+
+use super::*;
+use crate::testing::{Bench, Pcap, packets, sink, source};
+
+/// The batches of a pcap file with these bytes.
+fn read(bytes: &[u8]) -> Vec<Batch> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.pcap");
+    fs::write(&path, bytes).unwrap();
+    batches(&path)
+}
+
+fn batches(path: &Path) -> Vec<Batch> {
+    Bench::new(Kind::Source, "pcap_file")
+        .drain(&mut *source("pcap_file", json!({"path": path})).unwrap())
+        .unwrap()
+}
+
+/// What a sink with these options makes of the batches: the file, what was dropped, what was said.
+fn written(mut options: Value, batches: Vec<Batch>) -> (Vec<u8>, Vec<u64>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.pcap");
+    options["path"] = json!(path);
+    let mut bench = Bench::new(Kind::Sink, "pcap_file");
+    let mut sink = sink("pcap_file", options).unwrap();
+    batches.into_iter().for_each(|batch| sink.write(batch, &mut bench.out).unwrap());
+    sink.flush(&mut bench.out).unwrap();
+    assert!(!path.exists(), "the file looks whole before it is");
+    sink.finish(&mut bench.out).unwrap();
+    (fs::read(&path).unwrap(), bench.tally().dropped.clone(), bench.notices())
+}
+
+fn copied(file: &[u8]) -> Vec<u8> {
+    written(json!({}), read(file)).0
+}
+
+#[test]
+fn a_copy_is_the_same_byte_for_byte() {
+    for magic in [0xa1b2_c3d4, 0xa1b2_3c4d] {
+        for big_endian in [false, true] {
+            let file = Pcap::new(magic, big_endian, 0x2400_0065)
+                // A fraction of more than a second, and a packet that says to be shorter than it is.
+                .packet(1, 4_000_000_000, b"odd", 2)
+                .packet(4_294_967_295, 0, &[7; 9000], 10_000)
+                .packet(0, 0, b"", 0);
+            assert!(copied(&file.bytes) == file.bytes);
+        }
+    }
+    let empty = Pcap::new(0xa1b2_c3d4, true, 101).bytes;
+    assert_eq!(copied(&empty), empty);
+}
+
+#[test]
+fn a_real_capture_is_copied_byte_for_byte() {
+    let Some(corpus) = std::env::var_os("SLUICE_CORPUS").map(std::path::PathBuf::from) else {
+        return eprintln!("skipped: SLUICE_CORPUS does not say where the captures are");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut compared = 0;
+    for entry in fs::read_dir(corpus.join("captures")).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        if bytes.first_chunk() != Some(&0xa1b2_c3d4_u32.to_le_bytes()) {
+            continue;
+        }
+        let out = folder.path().join("out.pcap");
+        let mut bench = Bench::with_slab(Kind::Sink, "pcap_file", 64 << 10);
+        let mut sink = sink("pcap_file", json!({"path": out})).unwrap();
+        batches(&path).into_iter().for_each(|batch| sink.write(batch, &mut bench.out).unwrap());
+        sink.finish(&mut bench.out).unwrap();
+        assert!(fs::read(&out).unwrap() == bytes, "{}", path.display());
+        compared += 1;
+    }
+    assert!(compared > 50, "only {compared} captures were compared");
+}
+
+#[test]
+fn times_are_written_as_asked_for() {
+    let file = Pcap::new(0xa1b2_3c4d, false, 1).packet(5, 1999, b"abc", 3).bytes;
+    assert_eq!(
+        written(json!({"resolution": "micro"}), read(&file)).0,
+        Pcap::micro().packet(5, 1, b"abc", 3).bytes
+    );
+    assert_eq!(written(json!({"resolution": "nano"}), read(&file)).0, file);
+    let file = Pcap::new(0xa1b2_c3d4, true, 1).packet(5, 7, b"abc", 3).bytes;
+    let expected = Pcap::new(0xa1b2_3c4d, true, 1).packet(5, 7000, b"abc", 3).bytes;
+    assert_eq!(written(json!({"resolution": "nano"}), read(&file)).0, expected);
+}
+
+#[test]
+fn a_second_input_is_written_as_the_first_one_was() {
+    let mut all = read(&Pcap::new(0xa1b2_3c4d, true, 1).packet(1, 5, b"one", 3).bytes);
+    all.extend(read(&Pcap::micro().packet(2, 6, b"two", 3).bytes));
+    let expected = Pcap::new(0xa1b2_3c4d, true, 1).packet(1, 5, b"one", 3).packet(2, 6000, b"two", 3);
+    assert_eq!(written(json!({}), all).0, expected.bytes);
+}
+
+#[test]
+fn no_input_at_all_gives_a_valid_file() {
+    let (file, ..) = written(json!({}), vec![]);
+    let header = Header::parse(&file).unwrap();
+    assert_eq!((file.len(), header.link, header.section.snaplen), (24, LinkType::ETHERNET, 262_144));
+    // An empty batch that knows nothing does not decide what the file is.
+    let bench = Bench::new(Kind::Sink, "pcap_file");
+    let mut all = vec![bench.out.packets().into()];
+    let raw = Pcap::new(0xa1b2_c3d4, false, 101).packet(1, 1, b"raw", 3).bytes;
+    all.extend(read(&raw));
+    assert_eq!(written(json!({}), all).0, raw);
+}
+
+#[test]
+fn what_does_not_fit_is_dropped_and_counted() {
+    let mut all =
+        read(&Pcap::micro().packet(1, 0, b"one", 3).packet(2, 0, b"two", 3).packet(3, 0, b"end", 3).bytes);
+    let Some(Batch::Packets(batch)) = all.last_mut() else { panic!("no packets") };
+    batch.frames_mut()[0].time = -1;
+    batch.frames_mut()[1].time = i64::MAX;
+    all.extend(read(
+        &Pcap::new(0xa1b2_c3d4, false, 101).packet(1, 0, b"raw", 3).packet(1, 0, b"ip", 2).bytes,
+    ));
+    let (file, dropped, notices) = written(json!({}), all);
+    assert_eq!(file, Pcap::micro().packet(3, 0, b"end", 3).bytes);
+    assert_eq!(dropped, [2, 2]);
+    assert_eq!(notices, ["packets of link type `RAW` are dropped, as the file has `ETHERNET`"]);
+}
+
+#[test]
+fn one_batch_may_have_several_link_types() {
+    let mut all = read(&Pcap::micro().packet(1, 0, b"one", 3).packet(2, 0, b"two", 3).bytes);
+    let Some(Batch::Packets(batch)) = all.last_mut() else { panic!("no packets") };
+    let mut info = CaptureInfo::clone(batch.info());
+    info.interfaces.push(Interface { link: LinkType::RAW, fcs_len: None, name: None });
+    batch.frames_mut()[0].interface = 1;
+    let slab = whole(batch);
+    batch.fill(slab, Arc::new(info));
+    let (file, dropped, _) = written(json!({}), all);
+    assert_eq!(file, Pcap::micro().packet(2, 0, b"two", 3).bytes);
+    assert_eq!(dropped, [1, 0]);
+}
+
+/// A copy of the slab of a batch whose first record starts it.
+fn whole(batch: &PacketBatch) -> sluice_core::Slab {
+    let mut slab = sluice_core::PoolBuf::detached(4096);
+    for (_, data) in batch.iter() {
+        slab.append(&[0; 16]).and(slab.append(data)).unwrap();
+    }
+    slab.into()
+}
+
+#[test]
+fn made_up_packets_get_nanoseconds() {
+    let mut made = source("generate", json!({"kind": "packets", "count": 50, "interval": "1ns"})).unwrap();
+    let all = Bench::new(Kind::Source, "generate").drain(&mut *made).unwrap();
+    let (file, ..) = written(json!({}), all);
+    let times: Vec<i64> = packets(read(&file)).iter().map(|p| p.0).collect();
+    assert_eq!((times.len(), times[49] - times[0]), (50, 49));
+}

@@ -1,0 +1,134 @@
+//! Standard output, as text.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sluice_core::{Batch, Error, OptionError, Output, PortType, Ports, Prepared, Sink, prepared};
+use sluice_wire::render::{Digits, LineOptions};
+
+use crate::encode::{Encoder, Format};
+use crate::outfile::OutFile;
+
+sluice_core::register! {
+    /// Prints one line per packet or record.
+    ///
+    /// Packets are printed much as `tcpdump` prints them, records as they came; with `format: json`, either is one JSON
+    /// object per line. Lines are gathered while there is more to print, and handed on as soon as the stage would wait.
+    ///
+    /// ## Ports and drop reasons
+    ///
+    /// Takes packets or records. It drops nothing. When the reader closes standard output, as `head` does, the run ends
+    /// with an error.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// - sink: stdout
+    ///   format: json
+    /// ```
+    ///
+    /// ## See also
+    ///
+    /// `file` with `path: "-"`; `pcap_file`, which writes packets as a capture.
+    sink stdout(prepare), Serial, drops []
+}
+
+/// Options of `stdout`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// How items are written.
+    #[serde(default)]
+    format: Format,
+    /// How precise the times of packets are, with `format: lines`.
+    #[serde(default)]
+    times: Times,
+    /// Whether the Ethernet addresses of packets are printed too, with `format: lines`.
+    #[serde(default)]
+    link: bool,
+}
+
+/// How precise times are printed.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Times {
+    /// Six digits behind the second.
+    #[default]
+    Micro,
+    /// Nine digits behind the second.
+    Nano,
+}
+
+fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
+    let digits = match options.times {
+        Times::Micro => Digits::Micro,
+        Times::Nano => Digits::Nano,
+    };
+    let (format, options) = (options.format, LineOptions { digits, link: options.link });
+    Ok(prepared::sink(Ports::sink(PortType::Any), move |_| {
+        Ok(Stdout { out: OutFile::create(Path::new("-"))?, encoder: Encoder::new(format, options) })
+    }))
+}
+
+struct Stdout {
+    out: OutFile,
+    encoder: Encoder,
+}
+
+impl Sink for Stdout {
+    fn write(&mut self, mut batch: Batch, _: &mut Output) -> Result<(), Error> {
+        self.encoder.each(&mut batch, |_, line| self.out.lines(line))
+    }
+
+    fn flush(&mut self, _: &mut Output) -> Result<(), Error> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, _: &mut Output) -> Result<(), Error> {
+        self.out.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sluice_core::Kind;
+
+    use super::*;
+    use crate::testing::{Bench, records, source};
+
+    /// What is printed for a batch, and that it is handed on by `flush`.
+    fn printed(format: Format, options: LineOptions, mut batch: Batch) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let out = OutFile::append(&path).unwrap();
+        let mut sink = Stdout { out, encoder: Encoder::new(format, options) };
+        let mut bench = Bench::new(Kind::Sink, "stdout");
+        batch.retain(|at| at < 2);
+        sink.write(batch, &mut bench.out).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "", "lines are gathered");
+        sink.flush(&mut bench.out).unwrap();
+        std::fs::read_to_string(&path).unwrap()
+    }
+
+    #[test]
+    fn records_are_printed_as_they_came_or_as_json() {
+        let batch = || records(Bench::new(Kind::Sink, "stdout").out.pools(), &["one\r\n", "two"]);
+        let options = LineOptions::default();
+        assert_eq!(printed(Format::Lines, options, batch()), "one\r\ntwo");
+        assert_eq!(printed(Format::Json, options, batch()), "{\"message\":\"one\"}\n{\"message\":\"two\"}\n");
+    }
+
+    #[test]
+    fn packets_are_printed_one_a_line() {
+        let mut made = source("generate", json!({"kind": "packets", "count": 2, "interval": "7ns"})).unwrap();
+        let mut batches = Bench::new(Kind::Source, "generate").drain(&mut *made).unwrap();
+        let options = LineOptions { digits: Digits::Nano, link: true };
+        let text = printed(Format::Lines, options, batches.remove(0));
+        let times: Vec<&str> = text.lines().map(|line| &line[..29]).collect();
+        assert_eq!(times, ["2023-11-14 22:13:20.000000000", "2023-11-14 22:13:20.000000007"]);
+        assert!(text.contains("02:00:"), "{text}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Capture files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sluice_core::{OptionError, PortType, Ports, Prepared, prepared};
+
+use crate::capture::Capture;
+
+sluice_core::register! {
+    /// Reads packets from a pcap file.
+    ///
+    /// Reads pcap in both byte orders, with microseconds or nanoseconds, from a file, a FIFO or standard input. Packets
+    /// stay where they were read, so nothing is copied. Other capture formats and compressed files are refused with a
+    /// sentence that says how to convert them.
+    ///
+    /// Where a file ends in the middle of a packet, or a packet's length cannot be true, every packet before is passed
+    /// on, the user is told, and the run ends with exit code 65.
+    ///
+    /// ## Ports and drop reasons
+    ///
+    /// Gives packets. It drops nothing.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// - source: pcap_file
+    ///   path: examples/data/web.pcap
+    /// ```
+    ///
+    /// ## See also
+    ///
+    /// The sink `pcap_file`; the filter `decode`, which finds the headers of the packets.
+    source pcap_file(prepare), Serial, drops []
+}
+
+/// Options of the source `pcap_file`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// The file to read, relative to the working directory; `-` is standard input.
+    path: PathBuf,
+}
+
+fn prepare(Options { path }: Options) -> Result<Arc<dyn Prepared>, OptionError> {
+    if path.as_os_str().is_empty() {
+        return Err(OptionError::at("path", "the path is empty"));
+    }
+    Ok(prepared::source(Ports::source(PortType::Packets), move |_| Capture::open(&path)))
+}
+
+#[cfg(test)]
+mod tests;

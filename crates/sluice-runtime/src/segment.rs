@@ -1,0 +1,516 @@
+//! One thread of a segment: takes messages, calls stages, passes on what they emit.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use sluice_config::OnError;
+use sluice_core::{
+    Batch, Credit, Credits, Emitted, Error, Marker, Message, Next, Output, Payload, Pools, Stage, Stamp,
+};
+use sluice_queue::{Readable, Signal};
+
+use crate::control::{Control, Failure};
+use crate::counters::{Counters, Times, Wait};
+use crate::inlet::{Came, Inlet};
+use crate::outlet::Outlet;
+use crate::plan::Target;
+
+/// What every batch weighs at least against the memory limit: its vectors, and its share of the bookkeeping.
+const LEAST_WEIGHT: usize = 4096;
+
+/// Why a thread ended before its input did.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+/// An output of a stage.
+pub(crate) struct Port {
+    pub readers: Vec<Target>,
+    /// Parts sent of the number that is being worked on.
+    pub parts: u32,
+}
+
+/// A stage on this thread, with all that belongs to it.
+pub(crate) struct Cell {
+    pub id: Arc<str>,
+    pub stage: Stage,
+    pub out: Output,
+    pub ports: Vec<Port>,
+    pub errors_port: Option<usize>,
+    pub stateless: bool,
+    pub on_error: OnError,
+    pub counters: Arc<Counters>,
+    /// The latest watermark of each source that has not ended.
+    pub watermarks: Vec<(u16, i64)>,
+    /// Items dropped since the stage failed; `None` while it works.
+    pub failed: Option<u64>,
+    /// What the last call emitted; kept so that its memory is used again.
+    pub emitted: Vec<Emitted>,
+}
+
+/// One thread of a segment.
+pub(crate) struct Thread {
+    pub signal: Signal,
+    pub control: Arc<Control>,
+    pub pools: Pools,
+    /// None for a source.
+    pub inlet: Option<Inlet>,
+    /// Where what comes in goes.
+    pub entry: Vec<Target>,
+    pub cells: Vec<Cell>,
+    pub outlets: Vec<Outlet>,
+    pub times: Times,
+}
+
+/// What a thread sleeps for, besides the end of the run.
+#[derive(Clone, Copy)]
+enum Until<'a> {
+    /// A message, or room for what is owed.
+    Input,
+    /// Room in the pipe of this number.
+    Room(usize),
+    /// Memory.
+    Credit(&'a Credits),
+}
+
+impl Thread {
+    /// Runs a segment that begins with a source.
+    pub fn run_source(&mut self, number: u16, credits: &Credits) -> Result<(), Stopped> {
+        let mut stamp = Stamp::new(number, 0);
+        loop {
+            if !credits.available() {
+                self.wait(Until::Credit(credits))?;
+            }
+            if self.control.is_stopping() {
+                break;
+            }
+            let cell = &mut self.cells[0];
+            let Stage::Source(source) = &mut cell.stage else { break };
+            cell.out.set_now(now());
+            let next = source.next(&mut cell.out);
+            cell.counters.publish_progress(source.progress());
+            let result = cell.collect(false);
+            let next = match next.and_then(|next| result.map(|()| next)) {
+                Ok(next) => next,
+                Err(error) => {
+                    self.broke(0, &error)?;
+                    break;
+                }
+            };
+            let mut emitted = std::mem::take(&mut self.cells[0].emitted);
+            for one in emitted.drain(..) {
+                match one {
+                    Emitted::Batch(port, batch) => {
+                        let credit = credits.take(batch.weight().max(LEAST_WEIGHT));
+                        let payload = Payload::Batch(batch);
+                        self.cells[0].count_emission(port, &payload);
+                        self.spread(0, port..port + 1, Message { stamp, credit, payload })?;
+                        // Its other ports learn that this number has nothing for them.
+                        for others in [0..port, port + 1..self.cells[0].ports.len()] {
+                            let credit = Credit::default();
+                            self.spread(0, others, Message { stamp, credit, payload: Payload::Empty })?;
+                        }
+                    }
+                    Emitted::Marker(marker) => self.spread_marker(stamp, marker)?,
+                }
+                stamp.sequence += 1;
+            }
+            self.cells[0].emitted = emitted;
+            self.cells[0].settle();
+            match next {
+                Next::More => {}
+                Next::Idle(until) => self.idle_source(until)?,
+                Next::End => break,
+            }
+        }
+        self.spread_marker(stamp, Marker::End)
+    }
+
+    /// Sends a marker of a source to all its readers.
+    fn spread_marker(&mut self, stamp: Stamp, marker: Marker) -> Result<(), Stopped> {
+        let all = 0..self.cells[0].ports.len();
+        self.spread(0, all, Message { stamp, credit: Credit::default(), payload: Payload::Marker(marker) })
+    }
+
+    /// The thread has nothing more to do: the last counters.
+    pub fn end(&mut self) {
+        self.settle();
+        for cell in &self.cells {
+            cell.counters.publish_times(&self.times);
+            cell.counters.publish_end(self.times.began.elapsed());
+        }
+    }
+
+    /// Waits as the source asked: for its descriptor, for a time, or for the run to stop.
+    fn idle_source(&mut self, until: Option<i64>) -> Result<(), Stopped> {
+        let deadline = until.map(|until| {
+            let ahead = until.saturating_sub(now()).max(0);
+            Instant::now() + std::time::Duration::from_nanos(ahead as u64)
+        });
+        self.settle();
+        self.waiting(Wait::Input);
+        let control = Arc::clone(&self.control);
+        let Stage::Source(source) = &self.cells[0].stage else { return Ok(()) };
+        let waited = match source.fd() {
+            Some(fd) => self.signal.wait_readable(fd, deadline, || control.is_stopping()),
+            None => {
+                self.signal.wait_until(deadline, || control.is_stopping());
+                Ok(Readable::Ready)
+            }
+        };
+        self.waited();
+        match waited {
+            Ok(_) => Ok(()),
+            Err(source) => self.broke(0, &Error::Io { doing: "wait for input".into(), source }),
+        }
+    }
+
+    /// Runs a segment that reads pipes.
+    pub fn run(&mut self) -> Result<(), Stopped> {
+        loop {
+            if self.control.is_aborted() {
+                return Err(Stopped);
+            }
+            match self.inlet.as_mut().map_or(Came::Closed, Inlet::next) {
+                Came::Message(message) => self.deliver_all(message)?,
+                Came::Nothing => {
+                    for at in 0..self.cells.len() {
+                        self.flush(at)?;
+                    }
+                    self.wait(Until::Input)?;
+                    for outlet in &mut self.outlets {
+                        outlet.pay();
+                    }
+                }
+                Came::Closed => return self.pay_all(),
+            }
+        }
+    }
+
+    /// Gives what came in to every reader.
+    fn deliver_all(&mut self, message: Message) -> Result<(), Stopped> {
+        for at in 1..self.entry.len() {
+            let copy = self.copy(&message);
+            self.deliver(self.entry[at], copy)?;
+        }
+        self.entry.first().copied().map_or(Ok(()), |target| self.deliver(target, message))
+    }
+
+    /// Gives a message to every reader of some ports of a stage.
+    fn spread(&mut self, cell: usize, ports: Range<usize>, message: Message) -> Result<(), Stopped> {
+        let mut message = Some(message);
+        let mut left: usize = ports.clone().map(|p| self.cells[cell].ports[p].readers.len()).sum();
+        for port in ports {
+            for reader in 0..self.cells[cell].ports[port].readers.len() {
+                let target = self.cells[cell].ports[port].readers[reader];
+                left -= 1;
+                let next = if left == 0 { message.take() } else { message.as_ref().map(|m| self.copy(m)) };
+                if let Some(next) = next {
+                    self.deliver(target, next)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same message once more, for another reader.
+    fn copy(&self, message: &Message) -> Message {
+        let payload = match &message.payload {
+            Payload::Batch(batch) => Payload::Batch(batch.duplicate(&self.pools)),
+            Payload::Empty => Payload::Empty,
+            Payload::Marker(marker) => Payload::Marker(*marker),
+        };
+        Message { stamp: message.stamp, credit: message.credit.clone(), payload }
+    }
+
+    fn deliver(&mut self, target: Target, message: Message) -> Result<(), Stopped> {
+        match target {
+            Target::Cell(cell) => self.process(cell, message),
+            Target::Pipe(pipe) => self.send(pipe, message),
+        }
+    }
+
+    /// Sends into a pipe, waiting for room if that is its policy.
+    fn send(&mut self, pipe: usize, mut message: Message) -> Result<(), Stopped> {
+        while let Err(back) = self.outlets[pipe].offer(message) {
+            message = back;
+            self.wait(Until::Room(pipe))?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is still owed, waiting for room.
+    fn pay_all(&mut self) -> Result<(), Stopped> {
+        for pipe in 0..self.outlets.len() {
+            while !self.outlets[pipe].pay() {
+                self.wait(Until::Room(pipe))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a message to a stage and passes on what it emits, under the same stamp.
+    fn process(&mut self, at: usize, message: Message) -> Result<(), Stopped> {
+        let Message { stamp, credit, payload } = message;
+        let cell = &mut self.cells[at];
+        cell.out.set_now(now());
+        let (result, marker) = match payload {
+            Payload::Batch(batch) => (cell.call(batch), None),
+            Payload::Empty => (Ok(()), None),
+            Payload::Marker(marker) => (cell.mark(stamp.source, marker), Some(marker)),
+        };
+        let collected = cell.collect(marker.is_some());
+        if let Err(error) = result.and(collected) {
+            self.broke(at, &error)?;
+        }
+        self.pass_on(at, stamp, credit, marker)
+    }
+
+    /// Sends what the last call emitted to the readers of each port, as parts of one number, the last marked as such.
+    fn pass_on(
+        &mut self,
+        at: usize,
+        stamp: Stamp,
+        credit: Credit,
+        marker: Option<Marker>,
+    ) -> Result<(), Stopped> {
+        let mut emitted = std::mem::take(&mut self.cells[at].emitted);
+        for port in 0..self.cells[at].ports.len() {
+            let mine = |e: &Emitted| matches!(e, Emitted::Batch(p, _) if *p == port);
+            let mut left = emitted.iter().filter(|e| mine(e)).count();
+            // A marker closes the number, or an empty message where no batch does.
+            let closing = marker.map(Payload::Marker).or((left == 0).then_some(Payload::Empty));
+            for slot in emitted.iter_mut().filter(|e| mine(e)) {
+                left -= 1;
+                // A filter emits no markers, so the one left in its place is nobody's.
+                let Emitted::Batch(_, batch) = std::mem::replace(slot, Emitted::Marker(Marker::End)) else {
+                    continue;
+                };
+                let payload = Payload::Batch(batch);
+                let cell = &mut self.cells[at];
+                cell.count_emission(port, &payload);
+                let stamp = cell.stamp(port, stamp, left == 0 && closing.is_none());
+                self.spread(at, port..port + 1, Message { stamp, credit: credit.clone(), payload })?;
+            }
+            let cell = &mut self.cells[at];
+            if let Some(payload) = closing
+                && (stamp.last || cell.stateless)
+            {
+                let stamp = cell.stamp(port, stamp, true);
+                self.spread(at, port..port + 1, Message { stamp, credit: Credit::default(), payload })?;
+            }
+        }
+        emitted.clear();
+        self.cells[at].emitted = emitted;
+        self.cells[at].settle();
+        Ok(())
+    }
+
+    /// Lets a sink hand on what it buffered.
+    fn flush(&mut self, at: usize) -> Result<(), Stopped> {
+        let cell = &mut self.cells[at];
+        let result = match (&mut cell.stage, cell.failed) {
+            (Stage::Sink(sink), None) => sink.flush(&mut cell.out),
+            _ => Ok(()),
+        };
+        cell.settle();
+        result.or_else(|error| self.broke(at, &error))
+    }
+
+    /// A stage failed: the run ends, or goes on without it.
+    fn broke(&mut self, at: usize, error: &Error) -> Result<(), Stopped> {
+        let cell = &mut self.cells[at];
+        let failure = Failure { stage: cell.id.to_string(), message: error.to_string(), panicked: false };
+        match cell.on_error {
+            OnError::Stop => {
+                self.control.fail(failure);
+                Err(Stopped)
+            }
+            OnError::Continue => {
+                self.control.record(failure);
+                cell.out.notice(format!("{error}; going on without this stage"));
+                cell.failed = Some(0);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sleeps until there is reason to go on.
+    fn wait(&mut self, until: Until<'_>) -> Result<(), Stopped> {
+        self.settle();
+        self.waiting(if matches!(until, Until::Input) { Wait::Input } else { Wait::Room });
+        let Self { signal, control, outlets, inlet, .. } = self;
+        // No short cuts in here: who is not asked does not wake us.
+        signal.wait_until(None, || {
+            control.is_aborted()
+                | match until {
+                    Until::Credit(credits) => credits.replenished() | control.is_stopping(),
+                    Until::Room(pipe) => outlets[pipe].sender.has_room(),
+                    Until::Input => {
+                        let can_pay = outlets.iter().filter(|o| o.owes() && o.sender.has_room()).count() > 0;
+                        inlet.as_ref().is_none_or(Inlet::is_ready) | can_pay
+                    }
+                }
+        });
+        self.waited();
+        if self.control.is_aborted() { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// Before a wait: announces what was sent and what was taken, and publishes the counters.
+    fn settle(&mut self) {
+        self.outlets.iter_mut().for_each(|outlet| outlet.sender.flush());
+        self.inlet.iter_mut().for_each(Inlet::flush);
+        self.cells.iter_mut().for_each(Cell::settle);
+    }
+
+    /// Begins a wait: whoever reads the counters meanwhile sees it.
+    fn waiting(&mut self, wait: Wait) {
+        self.times.begin(wait);
+        self.cells.iter().for_each(|cell| cell.counters.publish_times(&self.times));
+    }
+
+    fn waited(&mut self) {
+        self.times.end();
+        self.cells.iter().for_each(|cell| cell.counters.publish_times(&self.times));
+    }
+}
+
+impl Cell {
+    /// Gives the stage a batch.
+    fn call(&mut self, batch: Batch) -> Result<(), Error> {
+        let (items, bytes) = (batch.len() as u64, batch.bytes());
+        let tally = self.out.tally();
+        tally.taken += items;
+        tally.taken_bytes += bytes;
+        if let Some(dropped) = &mut self.failed {
+            *dropped += items;
+            return Ok(());
+        }
+        let gone = |tally: &sluice_core::Tally| tally.dropped.iter().sum::<u64>();
+        let before = gone(tally);
+        match &mut self.stage {
+            Stage::Filter(filter) => filter.process(batch, &mut self.out),
+            Stage::Sink(sink) => {
+                sink.write(batch, &mut self.out)?;
+                // Delivered is what was neither dropped nor refused; refused items are taken off when they are emitted.
+                let tally = self.out.tally();
+                tally.passed += items.saturating_sub(gone(tally) - before);
+                tally.passed_bytes += bytes;
+                Ok(())
+            }
+            Stage::Source(_) => Err(Error::Contract("a batch came to a source".into())),
+        }
+    }
+
+    /// Tells the stage what a marker means to it.
+    fn mark(&mut self, source: u16, marker: Marker) -> Result<(), Error> {
+        let known = self.watermarks.iter().position(|(s, _)| *s == source);
+        match (marker, known) {
+            (Marker::Watermark(time), Some(at)) => {
+                self.watermarks[at].1 = self.watermarks[at].1.max(time);
+                let aligned = self.watermarks.iter().map(|(_, time)| *time).min().unwrap_or(time);
+                match &mut self.stage {
+                    Stage::Filter(filter)
+                        if self.failed.is_none() && filter.deadline().is_some_and(|d| d <= aligned) =>
+                    {
+                        filter.tick(aligned, &mut self.out)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (Marker::End, Some(at)) => {
+                self.watermarks.remove(at);
+                if self.watermarks.is_empty() { self.finish() } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The last call of a stage, when the last of its sources has ended. Of a stateless stage with several threads only
+    /// one sees that, and nothing depends on it.
+    fn finish(&mut self) -> Result<(), Error> {
+        match &mut self.stage {
+            _ if self.failed.is_some() => Ok(()),
+            Stage::Filter(filter) => filter.finish(&mut self.out),
+            Stage::Sink(sink) => sink.finish(&mut self.out),
+            Stage::Source(_) => Ok(()),
+        }
+    }
+
+    /// The stamp of the next part on a port. A stateless stage keeps the numbers of parts as they are, for several threads
+    /// may work on parts of one number.
+    fn stamp(&mut self, port: usize, of: Stamp, last: bool) -> Stamp {
+        if self.stateless {
+            return of;
+        }
+        let part = self.ports[port].parts;
+        let last = last && of.last;
+        self.ports[port].parts = if last { 0 } else { part + 1 };
+        Stamp { part, last, ..of }
+    }
+
+    /// Takes what the stage emitted in its last call, and checks that it may.
+    fn collect(&mut self, at_marker: bool) -> Result<(), Error> {
+        self.out.take(&mut self.emitted)?;
+        if self.stateless && at_marker && !self.emitted.is_empty() {
+            return Err(Error::Contract("it is stateless and emits a batch that it was not given".into()));
+        }
+        let ports = self
+            .emitted
+            .iter()
+            .filter_map(|e| if let Emitted::Batch(port, _) = e { Some(*port) } else { None });
+        for (at, port) in ports.clone().enumerate() {
+            if port >= self.ports.len() {
+                return Err(Error::Contract(format!(
+                    "it emits on port {port}, and has {}",
+                    self.ports.len()
+                )));
+            }
+            if self.stateless && ports.clone().take(at).any(|p| p == port) {
+                return Err(Error::Contract(
+                    "it is stateless and emits two batches for one on the same port".into(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what leaves.
+    fn count_emission(&mut self, port: usize, payload: &Payload) {
+        let Payload::Batch(batch) = payload else { return };
+        let (items, bytes) = (batch.len() as u64, batch.bytes());
+        let is_sink = matches!(self.stage, Stage::Sink(_));
+        let refused = self.errors_port == Some(port);
+        let tally = self.out.tally();
+        if refused {
+            tally.errors += items;
+            if is_sink {
+                tally.passed = tally.passed.saturating_sub(items);
+                tally.passed_bytes = tally.passed_bytes.saturating_sub(bytes);
+            }
+        } else {
+            tally.passed += items;
+            tally.passed_bytes += bytes;
+        }
+    }
+
+    /// Publishes the counters.
+    fn settle(&mut self) {
+        let held = match &self.stage {
+            Stage::Filter(filter) if self.failed.is_none() => filter.held(),
+            _ => 0,
+        };
+        let is_source = matches!(self.stage, Stage::Source(_));
+        let tally = self.out.tally();
+        tally.held = held;
+        if is_source {
+            tally.created = tally.passed + tally.errors + tally.dropped.iter().sum::<u64>();
+        }
+        self.counters.publish(tally, self.failed.unwrap_or(0));
+    }
+}
+
+/// Wall-clock time in ns since the epoch.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64)
+}

@@ -1,0 +1,265 @@
+//! What the command line may say.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use sluice_core::Kind;
+
+/// Moves packets and log events through pipelines of filters.
+///
+/// A pipeline is a YAML file, or one of those that are built in: `sluice list` shows them. It is checked before anything
+/// runs.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sluice list                                          see what there is
+  sluice show pcap-rewrite                             see what a built-in pipeline does
+  sluice run pcap-rewrite input=a.pcap output=b.pcap   run it
+  sluice show pcap-rewrite --yaml > mine.yaml          begin one of your own
+  sluice check mine.yaml && sluice run mine.yaml       check and run it
+  sluice show rewrite                                  read the page of a component
+
+Exit codes: 0 done, 1 failed, 2 wrong command line, 65 done but data was lost, 78 wrong pipeline.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    Run(Run),
+    Check(Check),
+    /// List components and built-in pipelines.
+    #[command(after_help = LIST)]
+    List {
+        /// Only those of this kind.
+        #[arg(long)]
+        kind: Option<Listed>,
+    },
+    /// Show the page of a component or pipeline.
+    #[command(after_help = SHOW)]
+    Show {
+        /// The name of a component or of a built-in pipeline; `source:NAME` says which, where a name has two pages.
+        name: String,
+        /// Of a pipeline, only its YAML, as a start for one's own.
+        #[arg(long)]
+        yaml: bool,
+    },
+    /// Print the JSON schema of pipeline files, for editors.
+    #[command(after_help = SCHEMA)]
+    Schema,
+    Graph(Graph),
+    Test(Test),
+    /// Show the counters of a run that is going on.
+    #[command(after_help = STATUS)]
+    Status {
+        /// The control socket of the run: what it was given as `--control`.
+        #[arg(long, value_name = "PATH")]
+        control: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script for a shell.
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the reference of all components as Markdown.
+    #[command(hide = true)]
+    Reference,
+}
+
+/// Run a pipeline.
+///
+/// When the run has ended, a summary on standard error says what went through each stage, where time was spent, and
+/// whether every item is accounted for. Ctrl-C stops the sources and finishes what is in flight; a second one stops at
+/// once.
+#[derive(clap::Args)]
+#[command(after_help = RUN)]
+pub struct Run {
+    /// A YAML file, the name of a built-in pipeline, or `-` for YAML on standard input.
+    pub pipeline: String,
+    /// Values for the params of the pipeline.
+    #[arg(value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// How to tell what was done: `json` goes to standard output, unless the pipeline writes there.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub summary: SummaryFormat,
+    /// Listen on a Unix socket at this path for `sluice status`.
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
+    /// Show no progress and no summary; warnings and errors are still shown.
+    #[arg(long, short, conflicts_with = "summary")]
+    pub quiet: bool,
+    /// How to divide the pipeline into threads, in place of what its file says.
+    #[arg(long)]
+    pub mode: Option<Mode>,
+}
+
+const RUN: &str = "\
+Examples:
+  sluice run pcap-rewrite                              rewrite the example capture
+  sluice run pcap-rewrite input=a.pcap output=b.pcap addresses=10.0.0.0/8=192.168.0.0/16
+  sluice run pcap-to-json input=- output=- < a.pcap    from standard input to standard output
+  sluice run mine.yaml --summary json > summary.json   counters for a program to read
+  sluice run mine.yaml --control /tmp/mine.sock        be asked by `sluice status` meanwhile
+
+A list is written with commas (ports=80,443), a map with = and commas (addresses=FROM=TO,FROM=TO).";
+
+/// Check pipelines without running them.
+///
+/// Everything that is wrong is shown at once, each with its place in the file. Nothing is opened or started.
+#[derive(clap::Args)]
+#[command(after_help = CHECK)]
+pub struct Check {
+    /// YAML files or names of built-in pipelines, and values for params as NAME=VALUE.
+    #[arg(required = true, value_name = "PIPELINE")]
+    pub pipelines: Vec<String>,
+}
+
+const CHECK: &str = "\
+Examples:
+  sluice check mine.yaml              check one file
+  sluice check pipelines/*.yaml       check many
+  sluice check mine.yaml input=a.pcap check with a value for a param that has no default";
+
+const LIST: &str = "\
+Examples:
+  sluice list                  everything
+  sluice list --kind filter    only filters";
+
+const SHOW: &str = "\
+Examples:
+  sluice show rewrite             what the filter does, its options, ports and drop reasons
+  sluice show source:pcap_file    the source, where there is a sink of the same name
+  sluice show pcap-rewrite        a built-in pipeline: its params and its YAML
+  sluice show pcap-rewrite --yaml > mine.yaml";
+
+const SCHEMA: &str = "\
+Examples:
+  sluice schema > sluice.schema.json
+
+Editors with a YAML language server complete and check a file that begins with:
+  # yaml-language-server: $schema=sluice.schema.json";
+
+const STATUS: &str = "\
+Examples:
+  sluice run mine.yaml --control /tmp/mine.sock &
+  sluice status --control /tmp/mine.sock
+  sluice status --control /tmp/mine.sock --json | jq .stages";
+
+const COMPLETIONS: &str = "\
+Examples:
+  sluice completions bash > ~/.local/share/bash-completion/completions/sluice
+  sluice completions zsh  > ~/.zfunc/_sluice
+  sluice completions fish > ~/.config/fish/completions/sluice.fish";
+
+/// Draw the stages of a pipeline and what flows between them.
+#[derive(clap::Args)]
+#[command(after_help = GRAPH)]
+pub struct Graph {
+    /// A YAML file, the name of a built-in pipeline, or `-` for YAML on standard input.
+    pub pipeline: String,
+    /// Values for the params of the pipeline.
+    #[arg(value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// The language of the drawing.
+    #[arg(long, default_value = "mermaid")]
+    pub format: GraphFormat,
+}
+
+const GRAPH: &str = "\
+Examples:
+  sluice graph pcap-rewrite                           for Markdown that knows mermaid
+  sluice graph mine.yaml --format dot | dot -Tsvg > mine.svg";
+
+/// Run the tests that pipelines carry.
+///
+/// Each test runs its pipeline on files of its own in a temporary directory and compares what was written.
+#[derive(clap::Args)]
+#[command(after_help = TEST)]
+pub struct Test {
+    /// YAML files or names of built-in pipelines; by default all built-in ones.
+    #[arg(value_name = "PIPELINE")]
+    pub pipelines: Vec<String>,
+}
+
+const TEST: &str = "\
+Examples:
+  sluice test                 the tests of all built-in pipelines
+  sluice test mine.yaml       those of one file
+
+A test in a pipeline:
+  tests:
+    - name: copies every line
+      params: {input: in.log, output: out.log}
+      files: {in.log: {lines: [one, two]}}
+      expect: {out.log: {lines: [one, two]}}";
+
+/// What `list` may be restricted to.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Listed {
+    Source,
+    Filter,
+    Sink,
+    Pipeline,
+}
+
+impl Listed {
+    /// The kind of component, if it is one.
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Listed::Source => Some(Kind::Source),
+            Listed::Filter => Some(Kind::Filter),
+            Listed::Sink => Some(Kind::Sink),
+            Listed::Pipeline => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum SummaryFormat {
+    /// A table for people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// Nothing.
+    None,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Mode {
+    /// Every stage on its own threads.
+    Staged,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum GraphFormat {
+    Mermaid,
+    Dot,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound_and_every_command_shows_examples() {
+        let mut command = Args::command();
+        command.clone().debug_assert();
+        command.build();
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+            assert!(
+                sub.get_after_help().is_some_and(|help| help.to_string().contains("Examples:")),
+                "{}",
+                sub.get_name()
+            );
+        }
+    }
+}

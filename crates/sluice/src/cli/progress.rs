@@ -1,0 +1,67 @@
+//! How far a run has come, on a terminal.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sluice_core::{Notice, Reporter};
+use sluice_runtime::{ProgressFn, Snapshot};
+
+use super::out;
+
+/// How often the bar is drawn.
+const EVERY: Duration = Duration::from_millis(100);
+/// A run that is over sooner shows no bar.
+const PATIENCE: f64 = 0.5;
+
+/// The bar of a run; hidden where nobody would see it.
+#[derive(Clone)]
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar, unless it is unwanted or standard error is no terminal.
+    pub fn new(wanted: bool) -> Self {
+        if !wanted || !io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+        let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    /// What the runtime is to call, if anybody would see it.
+    pub fn calls(&self, wanted: bool) -> Option<(Duration, ProgressFn)> {
+        if !wanted || !io::stderr().is_terminal() {
+            return None;
+        }
+        let bar = self.clone();
+        Some((EVERY, Box::new(move |snapshot: &Snapshot| bar.show(snapshot))))
+    }
+
+    fn show(&self, snapshot: &Snapshot) {
+        let sources = || snapshot.stages.iter().filter(|stage| stage.kind == "source");
+        // What is left is known only where every source knows how much there is.
+        let Some(total) = sources().map(|source| source.total).sum::<Option<u64>>() else { return };
+        if self.0.is_hidden() && snapshot.seconds >= PATIENCE {
+            self.0.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.0.set_length(total);
+        self.0.set_position(sources().map(|source| source.read).sum());
+    }
+
+    /// Removes it.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Prints notices above the bar.
+impl Reporter for Bar {
+    fn notice(&self, notice: Notice) {
+        self.0.suspend(|| match notice.stage.as_str() {
+            "" => out::warning(&notice.message),
+            stage => out::warning(format_args!("stage `{stage}`: {}", notice.message)),
+        });
+    }
+}

@@ -1,0 +1,131 @@
+//! `sluice run`.
+
+use std::sync::Arc;
+use std::thread;
+
+use serde_json::Value;
+use sluice_config::{Document, Mode, ParamSpec, Pipeline};
+use sluice_core::Registry;
+use sluice_runtime::{Failure, Options, Outcome, Summary};
+
+use super::args::{self, SummaryFormat};
+use super::out::{FAILED, Failed};
+use super::progress::Bar;
+use super::summary::{self, Ends};
+use super::{load, out};
+
+/// Runs a pipeline to its end.
+pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
+    let document = load::document(&args.pipeline)?;
+    let params = load::params(&args.params)?;
+    let mut pipeline = load::check(registry, &document, params.clone())?;
+    match args.mode {
+        Some(args::Mode::Staged) => pipeline.execution.mode = Mode::Staged,
+        None => {}
+    }
+    let ends = ends(&document, &pipeline.params, &params);
+    let bar = Bar::new(!args.quiet);
+    let options = Options {
+        control: args.control,
+        signals: true,
+        progress: bar.calls(!args.quiet),
+        ..Options::new(Arc::new(bar.clone()))
+    };
+    keep_panics_quiet();
+    let ran = sluice_runtime::run(&pipeline, options);
+    bar.clear();
+    let ran = ran.map_err(|failure| {
+        let help = unset(&failure, &pipeline.params, &params);
+        Failed::new(sentence(&failure) + &help.unwrap_or_default())
+    })?;
+    ran.failures.iter().for_each(|failure| out::error(sentence(failure)));
+    let format = if args.quiet { SummaryFormat::None } else { args.summary };
+    tell(&ran, format, &pipeline, &ends)?;
+    // After a failure stages were cut off in the middle of a call, when accounts need not be even.
+    let even = ran.outcome == Outcome::Failed || summary::unaccounted(&ran.snapshot).is_empty();
+    Ok(if even { ran.outcome.exit_code() } else { FAILED })
+}
+
+fn tell(ran: &Summary, format: SummaryFormat, pipeline: &Pipeline, ends: &Ends) -> anyhow::Result<()> {
+    match format {
+        SummaryFormat::None => {}
+        // The sentences that say why it failed would be lost above a table.
+        SummaryFormat::Text if ran.outcome == Outcome::Failed => {}
+        SummaryFormat::Text => out::note(&summary::text(ran, summary::unit(pipeline), ends)),
+        SummaryFormat::Json => {
+            let text = format!("{}\n", serde_json::to_string(ran)?);
+            if prints(pipeline, ends) {
+                out::note(&text);
+            } else {
+                out::print(&text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the pipeline itself writes to standard output.
+fn prints(pipeline: &Pipeline, ends: &Ends) -> bool {
+    let named =
+        ends.to.iter().any(|path| ["standard output", "/dev/stdout", "/dev/fd/1"].contains(&path.as_str()));
+    named || pipeline.stages.iter().any(|stage| stage.component.name == "stdout")
+}
+
+/// Why a run failed, in one sentence.
+pub fn sentence(failure: &Failure) -> String {
+    let Failure { stage, message, panicked } = failure;
+    match (stage.as_str(), panicked) {
+        ("", _) => out::plain(message),
+        (stage, false) => format!("stage `{stage}`: {message}"),
+        (stage, true) => format!("stage `{stage}` panicked: {message}; this is a defect of the component"),
+    }
+}
+
+/// The advice to set a param, where its default is what could not be used.
+fn unset(failure: &Failure, declared: &[ParamSpec], given: &[(String, String)]) -> Option<String> {
+    let used = |param: &&ParamSpec| {
+        let default = param.default.as_ref().map(load::as_param).unwrap_or_default();
+        let set = given.iter().any(|(name, _)| *name == param.name);
+        !set && failure.message.contains(&format!("`{default}`"))
+    };
+    let name = &declared.iter().find(used)?.name;
+    Some(format!(" (that is the default of `{name}`: set it with `{name}=...`)"))
+}
+
+/// A stage that panics is told like any other failure; what Rust prints itself is for whoever asks for a backtrace.
+pub fn keep_panics_quiet() {
+    if std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0") {
+        let main = thread::current().id();
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if thread::current().id() == main {
+                usual(panic);
+            }
+        }));
+    }
+}
+
+/// The paths of sources and sinks, for display: read from the text, as a checked pipeline no longer has them. A value
+/// from the environment stays a `${env:NAME}`, so no secret is shown.
+fn ends(document: &Document, declared: &[ParamSpec], given: &[(String, String)]) -> Ends {
+    let mut ends = Ends::default();
+    let text: Value = serde_yaml::from_str(&document.text).unwrap_or_default();
+    for stage in text["stages"].as_array().into_iter().flatten() {
+        let Some(path) = stage["path"].as_str() else { continue };
+        let path = fill(path, declared, given);
+        if !stage["source"].is_null() {
+            ends.from.push(if path == "-" { "standard input".to_owned() } else { path });
+        } else if !stage["sink"].is_null() {
+            ends.to.push(if path == "-" { "standard output".to_owned() } else { path });
+        }
+    }
+    ends
+}
+
+fn fill(path: &str, declared: &[ParamSpec], given: &[(String, String)]) -> String {
+    declared.iter().fold(path.to_owned(), |path, param| {
+        let given = given.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value.clone());
+        let value = given.or_else(|| param.default.as_ref().map(load::as_param)).unwrap_or_default();
+        path.replace(&format!("${{{}}}", param.name), &value)
+    })
+}

@@ -1,0 +1,7 @@
+//! Filters on packets: decode, validate, rewrite.
+
+#![forbid(unsafe_code)]
+
+mod decode;
+mod rewrite;
+mod validate;

@@ -1,0 +1,8 @@
+//! Filters that let items through or not: select, sample, limit.
+
+#![forbid(unsafe_code)]
+
+mod limit;
+mod ports;
+mod sample;
+mod select;

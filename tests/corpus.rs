@@ -1,0 +1,111 @@
+//! Every file of a corpus of real and broken captures, if there is one: SLUICE_CORPUS names its folder, relative to the
+//! root of the repository.
+//!
+//! Nothing may panic or hang. What is a capture in the pcap format goes through `decode`, `validate` and `rewrite`, and
+//! where `expected.tsv` tells how many packets it has, so many come out; everything else is refused in one sentence.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sluice_tests::{Folder, root};
+
+const PIPELINE: &str = "\
+version: 1
+params: {input: {}}
+stages:
+  - {source: pcap_file, path: '${input}'}
+  - filter: decode
+  - {filter: validate, on_bad: mark}
+  - filter: rewrite
+    addresses: {0.0.0.0/1: 10.0.0.0/8, '::/1': 'fd00::/8'}
+    ports: {1-32767: 40000}
+    source_mac: '02:00:00:00:00:01'
+    destination_mac: '02:00:00:00:00:02'
+    ttl_add: -1
+  - {sink: pcap_file, path: out.pcap}
+  - {sink: file, path: out.json, format: json, inputs: rewrite}
+";
+
+fn corpus() -> Option<PathBuf> {
+    let folder = std::env::var_os("SLUICE_CORPUS").map(|named| fs::canonicalize(root().join(named)).unwrap());
+    if folder.is_none() {
+        println!("skipped: SLUICE_CORPUS names no folder of captures");
+    }
+    folder
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() { files(&entry, found) } else { found.push(entry) }
+    }
+}
+
+/// Packets per file, as far as `expected.tsv` tells.
+fn expected(corpus: &Path) -> HashMap<PathBuf, u64> {
+    let table = fs::read_to_string(corpus.join("expected.tsv")).unwrap_or_default();
+    let row = |line: &str| {
+        let mut cells = line.split('\t');
+        let (file, packets) = (cells.next()?, cells.next()?);
+        Some((corpus.join(file), packets.parse().ok()?))
+    };
+    table.lines().skip(1).filter_map(row).collect()
+}
+
+fn is_pcap(path: &Path) -> bool {
+    const MAGICS: [u32; 3] = [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34];
+    let bytes = fs::read(path).unwrap();
+    let magic = bytes.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    MAGICS.iter().any(|known| [*known, known.swap_bytes()].contains(&magic))
+}
+
+/// What is wrong with the run on this file, if anything.
+fn judge(folder: &Folder, path: &Path, expected: Option<u64>) -> Option<String> {
+    let input = format!("input={}", path.display());
+    let ran = folder.sluice(&["run", "p.yaml", &input, "--summary", "json"]);
+    let wrong = |what: &str| Some(format!("{}: {what}: {ran:?}", path.display()));
+    if ran.stderr.contains("panicked") || ![0, 1, 65].contains(&ran.code) {
+        return wrong("ended badly");
+    }
+    if ran.code == 1 {
+        let sentence =
+            ran.stderr.starts_with("error: stage `pcap_file`: ") && ran.stderr.lines().count() == 1;
+        return match (sentence, is_pcap(path) && expected.is_some()) {
+            (false, _) => wrong("was not refused in one sentence"),
+            (true, true) => wrong("was refused"),
+            (true, false) => None,
+        };
+    }
+    let summary: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+    let Some(packets) = summary["stages"][0]["created"].as_u64() else { return wrong("has no summary") };
+    let out = ["sink"].map(|kind| {
+        let stages = summary["stages"].as_array().into_iter().flatten();
+        stages.filter(|stage| stage["kind"] == kind).all(|stage| stage["passed"].as_u64() == Some(packets))
+    });
+    match expected {
+        Some(count) if is_pcap(path) && count != packets => {
+            wrong(&format!("has {count} packets, not {packets}"))
+        }
+        _ if out != [true] => wrong("lost packets on the way"),
+        _ => None,
+    }
+}
+
+#[test]
+fn no_file_of_the_corpus_is_too_much() {
+    let Some(corpus) = corpus() else { return };
+    let mut found = Vec::new();
+    files(&corpus, &mut found);
+    assert!(!found.is_empty(), "{} is empty", corpus.display());
+    let expected = expected(&corpus);
+    assert!(
+        expected.is_empty() || found.iter().any(|path| expected.contains_key(path)),
+        "expected.tsv names other files"
+    );
+    let folder = Folder::new();
+    folder.write("p.yaml", PIPELINE);
+    let wrong: Vec<String> =
+        found.iter().filter_map(|path| judge(&folder, path, expected.get(path).copied())).collect();
+    assert!(wrong.is_empty(), "{} of {} files:\n{}", wrong.len(), found.len(), wrong.join("\n"));
+}
