@@ -185,6 +185,9 @@ fn the_summary_for_programs_is_json_and_keeps_out_of_the_output() {
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "a\nb\n"));
     assert_eq!(serde_json::from_str::<Value>(&ran.stderr).unwrap()["outcome"], "done");
 
+    let quiet = folder.sluice(&[&to_file[..], &["--quiet"]].concat());
+    assert_eq!(serde_json::from_str::<Value>(&succeeded(quiet)).unwrap()["outcome"], "done");
+
     let none = folder.sluice(&["run", "log-to-file", "input=in.log", "output=out.log", "--summary", "none"]);
     assert_eq!((none.code, none.stdout.as_str(), none.stderr.as_str()), (0, "", ""));
 }

@@ -189,7 +189,7 @@ fn as_nobody(folder: &Folder, args: &[&str]) -> Option<Command> {
 fn files_that_may_not_be_used_are_named() {
     let folder = Folder::new();
     folder.write("in.pcap", pcap(&[[0; 60]]));
-    fs::set_permissions(folder.path("in.pcap"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.path("in.pcap"), Permissions::from_mode(0o000)).unwrap();
     let args = ["run", "pcap-rewrite", "input=in.pcap", "output=out.pcap"];
     let Some(command) = as_nobody(&folder, &args) else { return };
     failed(&folder.run(command), "stage `pcap_file`: cannot open `in.pcap`: permission denied", &folder);

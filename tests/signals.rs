@@ -50,7 +50,7 @@ fn a_run_that_is_interrupted_finishes_what_is_in_flight() {
         let (mut summary, mut told) = (String::new(), String::new());
         child.stdout.take().unwrap().read_to_string(&mut summary).unwrap();
         child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-        assert_eq!(told, "warning: stopping; once more to stop at once\n");
+        assert_eq!(told, "stopping; once more to stop at once\n");
         let summary: Value = serde_json::from_str(&summary).unwrap();
         assert_eq!(summary["outcome"], "stopped");
         let log = String::from_utf8(folder.read("out.log")).unwrap();

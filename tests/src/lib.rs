@@ -1,8 +1,5 @@
 //! What the black-box tests share: a folder for each test, the command run in it, and captures made by hand.
 
-// The crate is nothing but test code; what goes wrong in it is a failed test.
-#![expect(clippy::expect_used, clippy::panic, reason = "a helper that fails fails its test")]
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};

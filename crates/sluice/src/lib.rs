@@ -7,7 +7,7 @@
 //! - `engine`: `config` to check a pipeline and `runtime` to run it, with all built-in components linked;
 //! - `cli` (the default): the `sluice` command. A program of three lines has that command and components of its own:
 //!
-//! ```ignore
+//! ```text
 //! use my_plugin as _;
 //!
 //! fn main() -> std::process::ExitCode {

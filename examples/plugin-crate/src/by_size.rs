@@ -35,37 +35,31 @@ static TOO_SMALL: Reason = Reason::new("too_small", "the item is smaller than `m
 static TOO_LARGE: Reason = Reason::new("too_large", "the item is larger than `max`");
 
 /// Options of the filter `by_size`.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Options {
-    /// The size of the smallest item that passes.
-    #[serde(default = "smallest")]
-    min: Size,
-    /// The size of the largest item that passes.
-    #[serde(default = "largest")]
-    max: Size,
-}
-
-fn smallest() -> Size {
-    Size(0)
-}
-
-fn largest() -> Size {
-    Size(u64::MAX)
+    /// The size of the smallest item that passes; without it, none is too small.
+    min: Option<Size>,
+    /// The size of the largest item that passes; without it, none is too large.
+    max: Option<Size>,
 }
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    if options.min > options.max {
+    let (min, max) = (options.min.unwrap_or(Size(0)), options.max.unwrap_or(Size(u64::MAX)));
+    if min > max {
         return Err(OptionError::at("min", "`min` is larger than `max`, so nothing would pass"));
     }
-    Ok(prepared::filter(Ports::any(), move |_| Ok(BySize(options))))
+    Ok(prepared::filter(Ports::any(), move |_| Ok(BySize { min, max })))
 }
 
-struct BySize(Options);
+struct BySize {
+    min: Size,
+    max: Size,
+}
 
 impl Filter for BySize {
     fn process(&mut self, mut batch: Batch, out: &mut Output) -> Result<(), Error> {
-        let Options { min, max } = self.0;
+        let Self { min, max } = *self;
         let (mut small, mut large) = (0, 0);
         let mut keep = |size: u32| {
             let size = Size(size.into());

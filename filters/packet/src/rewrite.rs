@@ -68,9 +68,11 @@ struct Options {
     #[schemars(schema_with = "macs")]
     macs: BTreeMap<String, Mac>,
     /// The source address that every Ethernet header gets.
+    #[serde(default)]
     #[schemars(schema_with = "mac")]
     source_mac: Option<Mac>,
     /// The destination address that every Ethernet header gets.
+    #[serde(default)]
     #[schemars(schema_with = "mac")]
     destination_mac: Option<Mac>,
     /// The time to live (hop limit) that every packet gets.

@@ -87,14 +87,15 @@ pub struct Run {
     /// Values for the params of the pipeline.
     #[arg(value_name = "NAME=VALUE")]
     pub params: Vec<String>,
-    /// How to tell what was done: `json` goes to standard output, unless the pipeline writes there.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub summary: SummaryFormat,
+    /// How to tell what was done, `text` by default: it goes to standard error, and `json` to standard output unless the
+    /// pipeline writes there.
+    #[arg(long, value_name = "FORMAT")]
+    pub summary: Option<SummaryFormat>,
     /// Listen on a Unix socket at this path for `sluice status`.
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
-    /// Show no progress and no summary; warnings and errors are still shown.
-    #[arg(long, short, conflicts_with = "summary")]
+    /// Show no progress, and no summary unless `--summary` asks for one; warnings and errors are still shown.
+    #[arg(long, short)]
     pub quiet: bool,
     /// How to divide the pipeline into threads, in place of what its file says.
     #[arg(long)]

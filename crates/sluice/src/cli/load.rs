@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn every_pipeline_of_the_folder_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
-        let mut names: Vec<OsString> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut names: Vec<OsString> =
+            std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, BUILT_IN.map(|(name, _)| OsString::from(format!("{name}.yaml"))));
     }

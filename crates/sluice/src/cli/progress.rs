@@ -46,8 +46,10 @@ impl Bar {
         if self.0.is_hidden() && snapshot.seconds >= PATIENCE {
             self.0.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.0.set_length(total);
-        self.0.set_position(sources().map(|source| source.read).sum());
+        // A file that grows while it is read has more than it said at first.
+        let read = sources().map(|source| source.read).sum();
+        self.0.set_length(total.max(read));
+        self.0.set_position(read);
     }
 
     /// Removes it.
@@ -60,7 +62,7 @@ impl Bar {
 impl Reporter for Bar {
     fn notice(&self, notice: Notice) {
         self.0.suspend(|| match notice.stage.as_str() {
-            "" => out::warning(&notice.message),
+            "" => out::note(&format!("{}\n", notice.message)),
             stage => out::warning(format_args!("stage `{stage}`: {}", notice.message)),
         });
     }

@@ -39,7 +39,8 @@ pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
         Failed::new(sentence(&failure) + &help.unwrap_or_default())
     })?;
     ran.failures.iter().for_each(|failure| out::error(sentence(failure)));
-    let format = if args.quiet { SummaryFormat::None } else { args.summary };
+    let usual = if args.quiet { SummaryFormat::None } else { SummaryFormat::Text };
+    let format = args.summary.unwrap_or(usual);
     tell(&ran, format, &pipeline, &ends)?;
     // After a failure stages were cut off in the middle of a call, when accounts need not be even.
     let even = ran.outcome == Outcome::Failed || summary::unaccounted(&ran.snapshot).is_empty();
