@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use sluice_tests::{Folder, Ran, binary, packets, pcap};
+use sluice_tests::{Folder, Ran, binary, packets, pcap, skip};
 
 /// Runs `pcap-rewrite` from `in.pcap` to `out.pcap`.
 fn rewrite(folder: &Folder) -> Ran {
@@ -124,11 +124,11 @@ fn a_full_disk_leaves_nothing_that_looks_whole() {
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", &script]).current_dir(folder.root());
     if Command::new("unshare").args(["-m", "true"]).status().map_or(true, |status| !status.success()) {
-        return println!("skipped: this needs the right to make a mount namespace");
+        return skip("this needs the right to make a mount namespace");
     }
     let ran = folder.run(command);
     if ran.code == 99 {
-        return println!("skipped: this needs the right to mount");
+        return skip("this needs the right to mount");
     }
     let sentence = "stage `pcap_file-2`: cannot write `disk/out.pcap`: no space left on device; what was written is in `disk/out.pcap.part`";
     failed(&ran, sentence, &folder);
@@ -178,7 +178,7 @@ fn as_nobody(folder: &Folder, args: &[&str]) -> Option<Command> {
         may_run.uid(65_534).gid(65_534);
         fs::set_permissions(folder.root(), Permissions::from_mode(0o777)).unwrap();
         if may_run.output().map_or(true, |ran| !ran.status.success()) {
-            println!("skipped: a user without rights may not run {}", binary().display());
+            skip(&format!("a user without rights may not run {}", binary().display()));
             return None;
         }
     }

@@ -23,6 +23,12 @@ pub fn binary() -> PathBuf {
     std::env::var_os("SLUICE_BIN").map_or_else(built, PathBuf::from)
 }
 
+/// Tells that a test is skipped for want of rights or of another program; with SLUICE_NO_SKIP set, as in CI, it fails.
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("SLUICE_NO_SKIP").is_none(), "skipped, though SLUICE_NO_SKIP is set: {why}");
+    println!("skipped: {why}");
+}
+
 /// What a run of the command did.
 #[derive(Debug)]
 pub struct Ran {

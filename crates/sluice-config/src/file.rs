@@ -220,6 +220,7 @@ fn assemble(
             id: draft.id,
             component: draft.component?,
             prepared,
+            options: draft.options,
             ports,
             inputs: edges[stage].iter().map(input).collect::<Option<_>>()?,
             workers: draft.workers,

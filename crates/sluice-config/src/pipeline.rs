@@ -59,6 +59,9 @@ pub struct StageSpec {
     pub component: &'static Component,
     /// The component with its options, checked and compiled.
     pub prepared: Arc<dyn Prepared>,
+    /// The options it was prepared from, for display: what comes from the environment stands as the file writes it, so
+    /// that no secret is shown.
+    pub options: serde_json::Value,
     /// What `prepared` takes and gives.
     pub ports: Ports,
     /// Where it reads from; empty for a source.

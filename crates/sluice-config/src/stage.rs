@@ -26,6 +26,8 @@ pub(crate) struct Draft {
     name: String,
     pub kind: Option<Kind>,
     pub component: Option<&'static Component>,
+    /// Its options as they may be shown.
+    pub options: serde_json::Value,
     pub prepared: Option<(Arc<dyn Prepared>, Ports)>,
     /// The id that is written, until [`name_all`] has given one to all.
     pub id: String,
@@ -56,6 +58,7 @@ impl Draft {
             name: String::new(),
             kind: None,
             component: None,
+            options: serde_json::Value::Null,
             prepared: None,
             id: String::new(),
             inputs: References::Wrong,
@@ -119,8 +122,9 @@ impl Reader<'_> {
         if let Some(component) = component {
             refuse_parallel(node, component, common.workers, problems);
         }
+        let own = own_options(node, entries);
+        let options = own.to_shown_json(self.document);
         let prepared = component.and_then(|component| {
-            let own = own_options(node, entries);
             let prepared = options::prepare(self.document, component, &own, span, self.secrets, problems)?;
             let ports = prepared.ports();
             Some((prepared, ports))
@@ -130,6 +134,7 @@ impl Reader<'_> {
             kind: head.map(|(kind, _)| kind),
             component,
             prepared,
+            options,
             id: common.id.unwrap_or_default(),
             inputs: references(node),
             workers: common.workers.unwrap_or(NonZeroUsize::MIN),

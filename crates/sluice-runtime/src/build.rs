@@ -160,11 +160,7 @@ fn signals(plan: &Plan, instances: &[Vec<Instance>]) -> Result<Vec<Vec<Signal>>,
     let all =
         plan.segments.iter().map(|segment| (0..segment.threads).map(|_| make(segment)).collect()).collect();
     let all: std::io::Result<Vec<Vec<Signal>>> = all;
-    all.map_err(|error| Failure {
-        stage: String::new(),
-        message: format!("cannot make an eventfd: {error}"),
-        panicked: false,
-    })
+    all.map_err(Failure::of_run("make an eventfd"))
 }
 
 fn output(spec: &StageSpec, pools: &Pools, reporter: &Arc<dyn Reporter>) -> Output {

@@ -1,9 +1,11 @@
 //! What all threads of a run look at: whether to go on, to stop, or to give up.
 
+use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
+use sluice_core::Error;
 use sluice_queue::Signal;
 
 const RUNNING: u8 = 0;
@@ -19,6 +21,14 @@ pub struct Failure {
     pub message: String,
     /// Whether the stage panicked, which is a defect of the component.
     pub panicked: bool,
+}
+
+impl Failure {
+    /// The run as a whole could not do something.
+    pub(crate) fn of_run(doing: &str) -> impl FnOnce(io::Error) -> Failure {
+        let doing = Error::io(doing);
+        move |error| Failure { stage: String::new(), message: doing(error).to_string(), panicked: false }
+    }
 }
 
 /// Shared by all threads of a run.

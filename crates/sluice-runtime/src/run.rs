@@ -50,20 +50,19 @@ impl Options {
 /// An error means that it did not start; whatever happened later is in the summary.
 pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure> {
     let began = Instant::now();
-    let whole = |message: String| Failure { stage: String::new(), message, panicked: false };
     let socket = match &options.control {
-        Some(path) => Some(
-            Socket::bind(path).map_err(|e| whole(format!("cannot listen at `{}`: {e}", path.display())))?,
-        ),
+        Some(path) => {
+            Some(Socket::bind(path).map_err(Failure::of_run(&format!("listen at `{}`", path.display())))?)
+        }
         None => None,
     };
     let built = Built::new(pipeline, &options.reporter, began)?;
     let Built { threads, control, watch, credits } = built;
     let done =
         eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map(Arc::new).map_err(io::Error::from);
-    let done = done.map_err(|e| whole(format!("cannot make an eventfd: {e}")))?;
+    let done = done.map_err(Failure::of_run("make an eventfd"))?;
     let interrupts = if options.signals {
-        Some(Interrupts::new().map_err(|e| whole(format!("cannot handle signals: {e}")))?)
+        Some(Interrupts::new().map_err(Failure::of_run("handle signals"))?)
     } else {
         None
     };
@@ -76,7 +75,7 @@ pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure
             Err(error) => {
                 // Threads that were not started count as ended, so that the others are waited for.
                 left.fetch_sub(1, Ordering::AcqRel);
-                control.fail(whole(format!("cannot start a thread: {error}")));
+                control.fail(Failure::of_run("start a thread")(error));
             }
         }
     }

@@ -153,9 +153,12 @@ pub struct Summary {
 }
 
 impl Snapshot {
-    /// Names the stage that is busy most of the time while others wait for it.
+    /// Names the stage that is busy most of the time, where it stands out from the others.
     pub(crate) fn name_bottleneck(&mut self) {
-        let busiest = self.stages.iter().max_by(|a, b| a.busy.total_cmp(&b.busy));
-        self.bottleneck = busiest.filter(|stage| stage.busy >= 50.0).map(|stage| stage.id.clone());
+        let mut by_busy: Vec<&StageSnapshot> = self.stages.iter().collect();
+        by_busy.sort_by(|a, b| b.busy.total_cmp(&a.busy));
+        let second = by_busy.get(1).map_or(0.0, |stage| stage.busy);
+        let busiest = by_busy.first().filter(|stage| stage.busy >= 50.0 && stage.busy - second >= 5.0);
+        self.bottleneck = busiest.map(|stage| stage.id.clone());
     }
 }

@@ -1,5 +1,7 @@
 //! What happens when something goes wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! `staged` mode: what comes out of pipelines of many shapes.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{assert_accounts, numbers, run_yaml, take};

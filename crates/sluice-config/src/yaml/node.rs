@@ -137,6 +137,19 @@ impl Node {
         }
     }
 
+    /// The value as it may be shown: what comes from the environment stands as the document writes it.
+    pub fn to_shown_json(&self, document: &str) -> serde_json::Value {
+        match &self.data {
+            _ if self.origin == Origin::Env => document.get(self.span.clone()).unwrap_or_default().into(),
+            Data::List(items) => items.iter().map(|item| item.to_shown_json(document)).collect(),
+            Data::Map(entries) => {
+                let shown = |e: &Entry| (e.key.text.clone(), e.value.to_shown_json(document));
+                serde_json::Value::Object(entries.iter().map(shown).collect())
+            }
+            _ => self.to_json(),
+        }
+    }
+
     /// What to underline for the byte at `offset` of this scalar's text.
     pub fn place(&self, document: &str, offset: usize) -> Span {
         let length = self.raw.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);

@@ -1,5 +1,6 @@
 //! Components for testing the runtime, and a short way to run YAML with them.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -196,12 +197,12 @@ fn sieve(_: None_) -> Result<Arc<dyn Prepared>, OptionError> {
             let mut at = values.iter();
             let mut rest = out.records();
             let pools = out.pools().clone();
-            batch.move_to(&mut rest, &pools, |i, _| values[i] % 3 == 0);
+            batch.move_to(&mut rest, &pools, |i, _| values[i].is_multiple_of(3));
             let values: Vec<u64> = at.by_ref().copied().filter(|v| v % 3 != 0).collect();
             let mut bad = out.records();
-            batch.move_to(&mut bad, &pools, |i, _| values[i] % 5 == 0);
+            batch.move_to(&mut bad, &pools, |i, _| values[i].is_multiple_of(5));
             let values: Vec<u64> = values.into_iter().filter(|v| v % 5 != 0).collect();
-            let gone = batch.retain(|i, _| values[i] % 2 == 0);
+            let gone = batch.retain(|i, _| values[i].is_multiple_of(2));
             out.dropped(&ODD, gone);
             out.emit(batch);
             out.emit_to(1, rest);

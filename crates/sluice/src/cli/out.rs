@@ -53,15 +53,6 @@ pub fn said(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// A sentence that ends in what the system said, in the form of all our sentences.
-pub fn plain(sentence: &str) -> String {
-    let Some((sentence, _)) = sentence.split_once(" (os error") else { return sentence.to_owned() };
-    match sentence.rsplit_once(": ") {
-        Some((ours, theirs)) => format!("{ours}: {}", theirs.to_lowercase()),
-        None => sentence.to_owned(),
-    }
-}
-
 /// Prints to standard output.
 pub fn print(text: &str) -> anyhow::Result<u8> {
     let mut stdout = io::stdout().lock();

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::thread;
 
-use serde_json::Value;
-use sluice_config::{Document, Mode, ParamSpec, Pipeline};
-use sluice_core::Registry;
+use sluice_config::{Mode, ParamSpec, Pipeline};
+use sluice_core::{Kind, Registry};
 use sluice_runtime::{Failure, Options, Outcome, Summary};
 
 use super::args::{self, SummaryFormat};
@@ -23,7 +22,7 @@ pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
         Some(args::Mode::Staged) => pipeline.execution.mode = Mode::Staged,
         None => {}
     }
-    let ends = ends(&document, &pipeline.params, &params);
+    let ends = ends(&pipeline);
     let bar = Bar::new(!args.quiet);
     let options = Options {
         control: args.control,
@@ -76,7 +75,7 @@ fn prints(pipeline: &Pipeline, ends: &Ends) -> bool {
 pub fn sentence(failure: &Failure) -> String {
     let Failure { stage, message, panicked } = failure;
     match (stage.as_str(), panicked) {
-        ("", _) => out::plain(message),
+        ("", _) => message.clone(),
         (stage, false) => format!("stage `{stage}`: {message}"),
         (stage, true) => format!("stage `{stage}` panicked: {message}; this is a defect of the component"),
     }
@@ -106,27 +105,17 @@ pub fn keep_panics_quiet() {
     }
 }
 
-/// The paths of sources and sinks, for display: read from the text, as a checked pipeline no longer has them. A value
-/// from the environment stays a `${env:NAME}`, so no secret is shown.
-fn ends(document: &Document, declared: &[ParamSpec], given: &[(String, String)]) -> Ends {
+/// The paths of sources and sinks, for display.
+fn ends(pipeline: &Pipeline) -> Ends {
     let mut ends = Ends::default();
-    let text: Value = serde_yaml::from_str(&document.text).unwrap_or_default();
-    for stage in text["stages"].as_array().into_iter().flatten() {
-        let Some(path) = stage["path"].as_str() else { continue };
-        let path = fill(path, declared, given);
-        if !stage["source"].is_null() {
-            ends.from.push(if path == "-" { "standard input".to_owned() } else { path });
-        } else if !stage["sink"].is_null() {
-            ends.to.push(if path == "-" { "standard output".to_owned() } else { path });
+    for stage in &pipeline.stages {
+        let Some(path) = stage.options["path"].as_str() else { continue };
+        let shown = |standard: &str| if path == "-" { standard.to_owned() } else { path.to_owned() };
+        match stage.component.kind {
+            Kind::Source => ends.from.push(shown("standard input")),
+            Kind::Sink => ends.to.push(shown("standard output")),
+            Kind::Filter => {}
         }
     }
     ends
-}
-
-fn fill(path: &str, declared: &[ParamSpec], given: &[(String, String)]) -> String {
-    declared.iter().fold(path.to_owned(), |path, param| {
-        let given = given.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value.clone());
-        let value = given.or_else(|| param.default.as_ref().map(load::as_param)).unwrap_or_default();
-        path.replace(&format!("${{{}}}", param.name), &value)
-    })
 }

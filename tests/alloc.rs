@@ -1,0 +1,100 @@
+//! Nothing is allocated per packet or per line: whole pipelines, every thread counted.
+
+use std::alloc::System;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use sluice::config::{self, Document, Settings};
+use sluice::runtime::{self, Options};
+use sluice::{Registry, Silent};
+use sluice_tests::Folder;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The counter counts the whole process, so one test runs at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const SLAB: u64 = 256 * 1024;
+
+fn run(stages: &str) {
+    let text = format!("version: 1\nexecution: {{memory: 4MiB}}\nstages:\n{stages}");
+    let document = Document { name: "alloc.yaml".to_owned(), text };
+    let settings = Settings { params: Vec::new(), env: &|_| None };
+    let registry = Registry::collect().expect("no duplicates");
+    let pipeline = config::check(&document, &registry, &settings).unwrap_or_else(|e| panic!("{e}"));
+    let summary = runtime::run(&pipeline, Options::new(Arc::new(Silent))).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(summary.outcome.exit_code(), 0, "{summary:#?}");
+}
+
+/// Runs the pipeline over inputs of N and of 2N items, and compares the allocations with the batches.
+fn check(make: impl Fn(u64, &Path) -> String, count: u64, stages: impl Fn(&Path, &Path) -> String) {
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let folder = Folder::new();
+    let output = folder.path("output");
+    let mut counted = Vec::new();
+    for (name, count) in [("once", count), ("twice", 2 * count)] {
+        let input = folder.path(name);
+        run(&make(count, &input));
+        let stages = stages(&input, &output);
+        let region = Region::new(ALLOCATOR);
+        run(&stages);
+        let batches = std::fs::metadata(&input).expect("the input is there").len() / SLAB;
+        counted.push((region.change().allocations as u64, batches));
+    }
+    let [(once, fewer), (twice, more)] = counted[..] else { unreachable!() };
+    assert!(once > 0 && more >= fewer + 20, "too few batches to tell: {fewer} and {more}");
+    let each = (twice as f64 - once as f64) / (more - fewer) as f64;
+    assert!(each <= 2.0, "{each} allocations a batch: {once} for {fewer} batches, {twice} for {more}");
+}
+
+fn packets(count: u64, path: &Path) -> String {
+    let path = path.display();
+    format!(
+        "  - {{source: generate, kind: packets, count: {count}, ipv6: 20}}\n  - {{sink: pcap_file, path: {path}}}"
+    )
+}
+
+fn lines(format: &'static str) -> impl Fn(u64, &Path) -> String {
+    move |count, path| {
+        let path = path.display();
+        format!(
+            "  - {{source: generate, kind: lines, format: {format}, count: {count}}}\n  - {{sink: file, path: {path}}}"
+        )
+    }
+}
+
+#[test]
+fn rewriting_a_capture() {
+    check(packets, 60_000, |input, output| {
+        format!(
+            "  - {{source: pcap_file, path: {}}}\n  - {{filter: decode}}\n  - {{filter: validate}}\n  \
+             - {{filter: rewrite, addresses: {{10.0.0.0/8: 172.16.0.0/12}}}}\n  - {{sink: pcap_file, path: {}}}",
+            input.display(),
+            output.display()
+        )
+    });
+}
+
+#[test]
+fn copying_a_log() {
+    check(lines("access"), 60_000, |input, output| {
+        format!(
+            "  - {{source: file, path: {}}}\n  - {{sink: file, path: {}}}",
+            input.display(),
+            output.display()
+        )
+    });
+}
+
+#[test]
+fn parsing_json() {
+    check(lines("json"), 60_000, |input, output| {
+        format!(
+            "  - {{source: file, path: {}}}\n  - {{filter: parse_json}}\n  - {{sink: file, path: {}, format: json}}",
+            input.display(),
+            output.display()
+        )
+    });
+}
