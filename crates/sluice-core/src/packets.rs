@@ -442,3 +442,6 @@ fn owned<'s>(slab: &'s mut Slab, more: usize, pools: &Pools) -> Option<&'s mut P
     }
     slab.exclusive()
 }
+
+#[cfg(test)]
+mod tests;

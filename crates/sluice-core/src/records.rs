@@ -345,3 +345,6 @@ impl Parse<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

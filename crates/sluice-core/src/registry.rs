@@ -339,3 +339,6 @@ macro_rules! register {
         }
     };
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,13 @@ use sluice_config::{Pipeline, StageSpec};
 use sluice_core::{Credits, ERRORS, Kind, Message, Output, Pools, Reporter, Shard, Stage};
 use sluice_queue::{Receiver, Sender, Signal, pipe};
 
+use crate::cell::{Cell, Port};
 use crate::control::{Control, Failure};
 use crate::counters::{Counters, Reading, Times};
 use crate::inlet::{Gather, Inlet};
 use crate::outlet::{EdgeCounters, Outlet};
 use crate::plan::{Plan, SegmentPlan, Target, is_stateless};
-use crate::segment::{Cell, Port, Thread};
+use crate::segment::Thread;
 use crate::snapshot::{Memory, PipeSnapshot, Snapshot, StageSnapshot, State};
 
 /// All that a run needs.

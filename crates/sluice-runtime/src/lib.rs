@@ -6,12 +6,13 @@
 //!
 //! - `plan`: cuts the graph into segments; a run mode is nothing but a rule for the cuts.
 //! - `build`: instances, pipes, threads and counters for a plan.
-//! - `segment`: what one thread does. `inlet` and `outlet` are its two sides.
+//! - `segment`: what one thread does; `inlet` and `outlet` are its two sides, `cell` a stage on it.
 //! - `run`: starts the threads and looks after them; `socket` answers questions meanwhile.
 //!
 //! Not for: this crate knows no component by name, reads no YAML and prints nothing.
 
 mod build;
+mod cell;
 mod control;
 mod counters;
 mod inlet;

@@ -1,0 +1,169 @@
+//! A stage on its thread: gives it batches and markers, counts what it does, checks what it emits.
+
+use std::sync::Arc;
+
+use sluice_config::OnError;
+use sluice_core::{Batch, Emitted, Error, Marker, Output, Payload, Stage, Stamp, Tally};
+
+use crate::counters::Counters;
+use crate::plan::Target;
+
+/// An output of a stage.
+pub(crate) struct Port {
+    pub readers: Vec<Target>,
+    /// Parts sent of the number that is being worked on.
+    pub parts: u32,
+}
+
+/// A stage on this thread, with all that belongs to it.
+pub(crate) struct Cell {
+    pub id: Arc<str>,
+    pub stage: Stage,
+    pub out: Output,
+    pub ports: Vec<Port>,
+    pub errors_port: Option<usize>,
+    pub stateless: bool,
+    pub on_error: OnError,
+    pub counters: Arc<Counters>,
+    /// The latest watermark of each source that has not ended.
+    pub watermarks: Vec<(u16, i64)>,
+    /// Items dropped since the stage failed; `None` while it works.
+    pub failed: Option<u64>,
+    /// What the last call emitted; kept so that its memory is used again.
+    pub emitted: Vec<Emitted>,
+}
+
+impl Cell {
+    /// Gives the stage a batch.
+    pub fn call(&mut self, batch: Batch) -> Result<(), Error> {
+        let (items, bytes) = (batch.len() as u64, batch.bytes());
+        let tally = self.out.tally();
+        tally.taken += items;
+        tally.taken_bytes += bytes;
+        if let Some(dropped) = &mut self.failed {
+            *dropped += items;
+            return Ok(());
+        }
+        let gone = |tally: &Tally| tally.dropped.iter().sum::<u64>();
+        let before = gone(tally);
+        match &mut self.stage {
+            Stage::Filter(filter) => filter.process(batch, &mut self.out),
+            Stage::Sink(sink) => {
+                sink.write(batch, &mut self.out)?;
+                // Delivered is what was neither dropped nor refused; refused items are taken off when they are emitted.
+                let tally = self.out.tally();
+                tally.passed += items.saturating_sub(gone(tally) - before);
+                tally.passed_bytes += bytes;
+                Ok(())
+            }
+            Stage::Source(_) => Err(Error::Contract("a batch came to a source".into())),
+        }
+    }
+
+    /// Tells the stage what a marker means to it.
+    pub fn mark(&mut self, source: u16, marker: Marker) -> Result<(), Error> {
+        let known = self.watermarks.iter().position(|(s, _)| *s == source);
+        match (marker, known) {
+            (Marker::Watermark(time), Some(at)) => {
+                self.watermarks[at].1 = self.watermarks[at].1.max(time);
+                let aligned = self.watermarks.iter().map(|(_, time)| *time).min().unwrap_or(time);
+                match &mut self.stage {
+                    Stage::Filter(filter)
+                        if self.failed.is_none() && filter.deadline().is_some_and(|d| d <= aligned) =>
+                    {
+                        filter.tick(aligned, &mut self.out)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (Marker::End, Some(at)) => {
+                self.watermarks.remove(at);
+                if self.watermarks.is_empty() { self.finish() } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The last call of a stage, when the last of its sources has ended. Of a stateless stage with several threads only
+    /// one sees that, and nothing depends on it.
+    fn finish(&mut self) -> Result<(), Error> {
+        match &mut self.stage {
+            _ if self.failed.is_some() => Ok(()),
+            Stage::Filter(filter) => filter.finish(&mut self.out),
+            Stage::Sink(sink) => sink.finish(&mut self.out),
+            Stage::Source(_) => Ok(()),
+        }
+    }
+
+    /// The stamp of the next part on a port. A stateless stage keeps the numbers of parts as they are, for several threads
+    /// may work on parts of one number.
+    pub fn stamp(&mut self, port: usize, of: Stamp, last: bool) -> Stamp {
+        if self.stateless {
+            return of;
+        }
+        let part = self.ports[port].parts;
+        let last = last && of.last;
+        self.ports[port].parts = if last { 0 } else { part + 1 };
+        Stamp { part, last, ..of }
+    }
+
+    /// Takes what the stage emitted in its last call, and checks that it may.
+    pub fn collect(&mut self, at_marker: bool) -> Result<(), Error> {
+        self.out.take(&mut self.emitted)?;
+        if self.stateless && at_marker && !self.emitted.is_empty() {
+            return Err(Error::Contract("it is stateless and emits a batch that it was not given".into()));
+        }
+        let ports = self
+            .emitted
+            .iter()
+            .filter_map(|e| if let Emitted::Batch(port, _) = e { Some(*port) } else { None });
+        for (at, port) in ports.clone().enumerate() {
+            if port >= self.ports.len() {
+                return Err(Error::Contract(format!(
+                    "it emits on port {port}, and has {}",
+                    self.ports.len()
+                )));
+            }
+            if self.stateless && ports.clone().take(at).any(|p| p == port) {
+                return Err(Error::Contract(
+                    "it is stateless and emits two batches for one on the same port".into(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what leaves.
+    pub fn count_emission(&mut self, port: usize, payload: &Payload) {
+        let Payload::Batch(batch) = payload else { return };
+        let (items, bytes) = (batch.len() as u64, batch.bytes());
+        let is_sink = matches!(self.stage, Stage::Sink(_));
+        let refused = self.errors_port == Some(port);
+        let tally = self.out.tally();
+        if refused {
+            tally.errors += items;
+            if is_sink {
+                tally.passed = tally.passed.saturating_sub(items);
+                tally.passed_bytes = tally.passed_bytes.saturating_sub(bytes);
+            }
+        } else {
+            tally.passed += items;
+            tally.passed_bytes += bytes;
+        }
+    }
+
+    /// Publishes the counters.
+    pub fn settle(&mut self) {
+        let held = match &self.stage {
+            Stage::Filter(filter) if self.failed.is_none() => filter.held(),
+            _ => 0,
+        };
+        let is_source = matches!(self.stage, Stage::Source(_));
+        let tally = self.out.tally();
+        tally.held = held;
+        if is_source {
+            tally.created = tally.passed + tally.errors + tally.dropped.iter().sum::<u64>();
+        }
+        self.counters.publish(tally, self.failed.unwrap_or(0));
+    }
+}
