@@ -96,13 +96,13 @@ impl From<RecordBatch> for Batch {
 ///
 /// A source numbers what it emits: 0, 1, 2 and so on, batches and markers alike. Every stage passes each number on over
 /// each of its ports, with an empty message where it has nothing to say, so that order can always be restored. One
-/// number may be spread over several `part`s, the last of which is marked; a message whose items were all dropped may
-/// stand for a `span` of numbers.
+/// number may be spread over several `part`s, the last of which is marked; a message without items may stand for a `span`
+/// of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The first of the numbers that it stands for.
     pub sequence: u64,
-    /// For how many numbers it stands; above 1 only for an empty message.
+    /// For how many numbers it stands; above 1 only without items: empty, or the last watermark of them.
     pub span: u32,
     /// Which part of the number it is, from 0.
     pub part: u32,

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sluice_config::{Pipeline, StageSpec};
+use sluice_config::{Pipeline, StageSpec, WhenFull};
 use sluice_core::{Credits, ERRORS, Kind, Message, Output, Pools, Reporter, Shard, Stage};
 use sluice_queue::{Receiver, Sender, Signal, pipe};
 
 use crate::cell::{Cell, Port};
 use crate::control::{Control, Failure};
 use crate::counters::{Counters, Reading, Times};
-use crate::inlet::{Gather, Inlet};
-use crate::outlet::{EdgeCounters, Outlet};
-use crate::plan::{Plan, SegmentPlan, Target, is_stateless};
+use crate::inlet::{Gather, Inlet, Input};
+use crate::outlet::{Bypass, EdgeCounters, Outlet};
+use crate::plan::{PipePlan, Plan, SegmentPlan, Target, is_stateless};
 use crate::segment::Thread;
 use crate::snapshot::{Memory, PipeSnapshot, Snapshot, StageSnapshot, State};
 
@@ -183,19 +183,29 @@ fn name(segment: &SegmentPlan, stages: &[StageSpec], worker: usize) -> String {
 struct Ends {
     senders: Vec<Vec<Sender<Message>>>,
     receivers: Vec<Vec<Receiver<Message>>>,
+    /// The ways round pipes that may drop.
+    bypasses: Vec<Option<Arc<Bypass>>>,
 }
 
 impl Ends {
     fn new(plan: &Plan, signals: &[Vec<Signal>]) -> Self {
         let made = plan.pipes.iter().map(|p| pipe(p.capacity, &signals[p.from], &signals[p.to]));
         let (senders, receivers) = made.unzip();
-        Self { senders, receivers }
+        let bypass = |p: &PipePlan| {
+            (p.when_full != WhenFull::Block).then(|| Arc::new(Bypass::new(signals[p.to].clone())))
+        };
+        Self { senders, receivers, bypasses: plan.pipes.iter().map(bypass).collect() }
     }
 
     fn outlets(&mut self, plan: &Plan, pipes: &[usize], watch: &Watch) -> Vec<Outlet> {
         let outlet = |p: &usize| {
             let sender = self.senders[*p].remove(0);
-            Outlet::new(sender, plan.pipes[*p].when_full, Arc::clone(&watch.pipes[*p]))
+            Outlet::new(
+                sender,
+                plan.pipes[*p].when_full,
+                self.bypasses[*p].clone(),
+                Arc::clone(&watch.pipes[*p]),
+            )
         };
         pipes.iter().map(outlet).collect()
     }
@@ -205,13 +215,14 @@ impl Ends {
             .inputs
             .iter()
             .map(|p| {
-                (self.receivers[*p].remove(0), plan.pipes[*p].sources.iter().copied().collect::<Vec<_>>())
+                let input = Input::new(self.receivers[*p].remove(0), self.bypasses[*p].clone());
+                (input, plan.pipes[*p].sources.iter().copied().collect::<Vec<_>>())
             })
             .collect();
         let in_order = segment.inputs.iter().all(|p| !plan.pipes[*p].disordered);
         match inputs.len() {
             0 => None,
-            1 if in_order || segment.threads > 1 => inputs.pop().map(|(receiver, _)| Inlet::Direct(receiver)),
+            1 if in_order || segment.threads > 1 => inputs.pop().map(|(input, _)| Inlet::Direct(input)),
             _ => Some(Inlet::Gather(Gather::new(inputs))),
         }
     }

@@ -1,7 +1,11 @@
 //! Where messages come into a segment: one pipe as it is, or several streams brought into one order.
 
+use std::sync::Arc;
+
 use sluice_core::{Marker, Message, Payload, Stamp};
 use sluice_queue::{Popped, Receiver};
+
+use crate::outlet::Bypass;
 
 /// What the inlet has for its thread.
 #[derive(Debug)]
@@ -17,7 +21,7 @@ pub(crate) enum Came {
 /// The reading side of a segment's pipes.
 pub(crate) enum Inlet {
     /// Takes messages as they come: one stream that is in order, or a thread of several that needs none.
-    Direct(Receiver<Message>),
+    Direct(Input),
     /// Restores the order.
     Gather(Gather),
 }
@@ -25,10 +29,10 @@ pub(crate) enum Inlet {
 impl Inlet {
     pub fn next(&mut self) -> Came {
         match self {
-            Inlet::Direct(receiver) => match receiver.try_pop() {
-                Popped::Item(message) => Came::Message(message),
-                Popped::Empty => Came::Nothing,
-                Popped::Closed => Came::Closed,
+            Inlet::Direct(input) => match input.take() {
+                Some(message) => Came::Message(message),
+                None if input.closed => Came::Closed,
+                None => Came::Nothing,
             },
             Inlet::Gather(gather) => gather.next(),
         }
@@ -37,10 +41,10 @@ impl Inlet {
     /// Whether `next` has something else to say than `Nothing`. Looks at every pipe that could change that.
     pub fn is_ready(&self) -> bool {
         match self {
-            Inlet::Direct(receiver) => receiver.is_ready(),
+            Inlet::Direct(input) => input.is_ready(),
             // Not `any`: every pipe has to be asked, for a pipe announces only to those who asked it.
             Inlet::Gather(gather) => {
-                gather.inputs.iter().filter(|input| !input.closed && input.receiver.is_ready()).count() > 0
+                gather.inputs.iter().filter(|input| !input.closed && input.is_ready()).count() > 0
             }
         }
     }
@@ -48,18 +52,43 @@ impl Inlet {
     /// Announces the room that was made. Call before waiting.
     pub fn flush(&mut self) {
         match self {
-            Inlet::Direct(receiver) => receiver.flush(),
+            Inlet::Direct(input) => input.receiver.flush(),
             Inlet::Gather(gather) => gather.inputs.iter_mut().for_each(|input| input.receiver.flush()),
         }
     }
 }
 
-struct Input {
+/// A pipe that is read, with the way round it.
+pub(crate) struct Input {
     receiver: Receiver<Message>,
+    bypass: Option<Arc<Bypass>>,
     /// Whether its writers are gone and it was drained.
     closed: bool,
     /// What was taken from the pipe before its turn.
     early: Vec<Message>,
+}
+
+impl Input {
+    pub fn new(receiver: Receiver<Message>, bypass: Option<Arc<Bypass>>) -> Self {
+        Self { receiver, bypass, closed: false, early: Vec::new() }
+    }
+
+    /// The next message, from the pipe or round it.
+    fn take(&mut self) -> Option<Message> {
+        let ended = match self.receiver.try_pop() {
+            Popped::Item(message) => return Some(message),
+            Popped::Empty => false,
+            Popped::Closed => true,
+        };
+        // Looked at last: a writer that is gone has told everything before it went.
+        let round = self.bypass.as_ref().and_then(|bypass| bypass.pop());
+        self.closed = ended && round.is_none();
+        round
+    }
+
+    fn is_ready(&self) -> bool {
+        self.receiver.is_ready() | self.bypass.as_ref().is_some_and(|bypass| !bypass.is_empty())
+    }
 }
 
 /// How far one source's stream has come on one input.
@@ -92,7 +121,7 @@ pub(crate) struct Gather {
 
 impl Gather {
     /// `inputs` with the sources that arrive over each.
-    pub fn new(inputs: Vec<(Receiver<Message>, Vec<u16>)>) -> Self {
+    pub fn new(inputs: Vec<(Input, Vec<u16>)>) -> Self {
         let mut lanes: Vec<Lane> = Vec::new();
         for (input, (_, sources)) in inputs.iter().enumerate() {
             for &source in sources {
@@ -103,10 +132,7 @@ impl Gather {
                 }
             }
         }
-        let inputs = inputs
-            .into_iter()
-            .map(|(receiver, _)| Input { receiver, closed: false, early: Vec::new() })
-            .collect();
+        let inputs = inputs.into_iter().map(|(input, _)| input).collect();
         Self { inputs, lanes, turn: 0 }
     }
 
@@ -117,14 +143,11 @@ impl Gather {
             }
             let mut came = false;
             for input in self.inputs.iter_mut().filter(|input| !input.closed) {
-                match input.receiver.try_pop() {
-                    Popped::Item(message) => {
-                        input.early.push(message);
-                        came = true;
-                    }
-                    Popped::Empty => {}
-                    Popped::Closed => input.closed = true,
-                }
+                // Both ways: what is missing from a pipe that is never empty may have come round it.
+                let round = input.bypass.as_ref().and_then(|bypass| bypass.pop());
+                let message = input.take();
+                came |= round.is_some() || message.is_some();
+                input.early.extend(round.into_iter().chain(message));
             }
             if came {
                 continue;

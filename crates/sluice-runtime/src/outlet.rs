@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crossbeam_queue::SegQueue;
 use sluice_config::WhenFull;
-use sluice_core::{Credit, Message, Payload, Stamp};
-use sluice_queue::{Refused, Sender};
+use sluice_core::{Credit, Marker, Message, Payload, Stamp};
+use sluice_queue::{Refused, Sender, Signal};
 
 /// What happened on an edge, written by the threads that push into it.
 #[derive(Debug, Default)]
@@ -16,108 +17,125 @@ pub(crate) struct EdgeCounters {
     pub len: AtomicU64,
 }
 
+/// The way round a full pipe that may drop: for the places of dropped batches, and for markers, which are never dropped.
+///
+/// It has no bound of its own and needs none: a writer joins neighbours before it tells them, and tells them when the
+/// reader has taken what was told before, or when the writer is about to wait.
+#[derive(Debug)]
+pub(crate) struct Bypass {
+    queue: SegQueue<Message>,
+    readers: Vec<Signal>,
+}
+
+impl Bypass {
+    pub fn new(readers: Vec<Signal>) -> Self {
+        Self { queue: SegQueue::new(), readers }
+    }
+
+    pub fn pop(&self) -> Option<Message> {
+        self.queue.pop()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn tell(&self, messages: impl Iterator<Item = Message>) {
+        messages.for_each(|message| self.queue.push(message));
+        self.readers.iter().for_each(Signal::wake);
+    }
+}
+
 /// The writing side of a pipe.
 pub(crate) struct Outlet {
     pub sender: Sender<Message>,
     when_full: WhenFull,
-    /// Empty messages in place of dropped ones, to be sent when there is room; neighbours are joined into one.
-    owed: Vec<Message>,
+    /// There for a pipe that may drop.
+    bypass: Option<Arc<Bypass>>,
+    /// What goes round the pipe and was not told yet.
+    untold: Vec<Message>,
     counters: Arc<EdgeCounters>,
 }
 
 impl Outlet {
-    pub fn new(sender: Sender<Message>, when_full: WhenFull, counters: Arc<EdgeCounters>) -> Self {
-        Self { sender, when_full, owed: Vec::new(), counters }
+    pub fn new(
+        sender: Sender<Message>,
+        when_full: WhenFull,
+        bypass: Option<Arc<Bypass>>,
+        counters: Arc<EdgeCounters>,
+    ) -> Self {
+        Self { sender, when_full, bypass, untold: Vec::new(), counters }
     }
 
-    /// Sends as far as that is possible without waiting; what comes back has to wait for room. A reader that is gone
-    /// takes everything and says nothing: whoever ended it has told why.
+    /// Sends without waiting; what comes back has to wait for room. A reader that is gone takes everything and says
+    /// nothing: whoever ended it has told why.
     pub fn offer(&mut self, message: Message) -> Result<(), Message> {
-        let result = if self.pay() { self.push(message) } else { self.while_owing(message) };
+        let result = match self.sender.try_push(message) {
+            Ok(()) | Err(Refused::Closed(_)) => Ok(()),
+            Err(Refused::Full(message)) => match self.when_full {
+                WhenFull::Block => Err(message),
+                WhenFull::DropNewest => {
+                    self.give_up(message);
+                    Ok(())
+                }
+                WhenFull::DropOldest => {
+                    if let Ok(Some(oldest)) = self.sender.force_push(message) {
+                        self.give_up(oldest);
+                    }
+                    Ok(())
+                }
+            },
+        };
+        if self.bypass.as_ref().is_some_and(|bypass| bypass.is_empty()) {
+            self.tell();
+        }
         self.counters.len.store(self.sender.len() as u64, Ordering::Relaxed);
         result
     }
 
-    /// Sends what is owed; false while there is no room for it.
-    pub fn pay(&mut self) -> bool {
-        while let Some(message) = self.owed.pop() {
-            if let Err(Refused::Full(message)) = self.sender.try_push(message) {
-                self.owed.push(message);
-                return false;
-            }
-        }
-        true
+    /// Announces everything that was sent. Call before waiting.
+    pub fn flush(&mut self) {
+        self.sender.flush();
+        self.tell();
     }
 
-    /// Whether anything is still owed.
-    pub fn owes(&self) -> bool {
-        !self.owed.is_empty()
-    }
-
-    /// There is no room, not even for what is owed: new items only make the debt longer, unless the policy is to wait.
-    fn while_owing(&mut self, message: Message) -> Result<(), Message> {
-        match (self.when_full, &message.payload) {
-            (WhenFull::DropNewest, Payload::Batch(_) | Payload::Empty) => {
-                self.give_up(message);
-                Ok(())
-            }
-            (WhenFull::DropOldest, _) => {
-                self.evict_for(message);
-                Ok(())
-            }
-            _ => Err(message),
+    fn tell(&mut self) {
+        if let Some(bypass) = &self.bypass
+            && !self.untold.is_empty()
+        {
+            bypass.tell(self.untold.drain(..));
         }
     }
 
-    fn push(&mut self, message: Message) -> Result<(), Message> {
-        let message = match self.sender.try_push(message) {
-            Ok(()) | Err(Refused::Closed(_)) => return Ok(()),
-            Err(Refused::Full(message)) => message,
-        };
-        match (self.when_full, &message.payload) {
-            (WhenFull::Block, _) | (WhenFull::DropNewest, Payload::Marker(_)) => Err(message),
-            (WhenFull::DropNewest, _) => {
-                self.give_up(message);
-                Ok(())
-            }
-            (WhenFull::DropOldest, _) => {
-                self.evict_for(message);
-                Ok(())
-            }
-        }
-    }
-
-    /// Puts the message in place of the oldest batch in the pipe. Markers are never dropped: one that is evicted takes
-    /// the place of the next oldest.
-    fn evict_for(&mut self, mut message: Message) {
-        // At most once round the pipe: with nothing but markers in it, the last one waits among what is owed.
-        for _ in 0..self.sender.capacity() {
-            match self.sender.force_push(message) {
-                Ok(None) | Err(_) => return,
-                Ok(Some(evicted)) if matches!(evicted.payload, Payload::Marker(_)) => message = evicted,
-                Ok(Some(evicted)) => return self.give_up(evicted),
-            }
-        }
-        self.owed.insert(0, message);
-    }
-
-    /// Drops the items and keeps the place in the stream.
+    /// Drops the items, and sends their place in the stream, or the marker, round the pipe.
     fn give_up(&mut self, message: Message) {
-        if let Payload::Batch(batch) = &message.payload {
-            self.counters.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        }
-        let stamp = message.stamp;
-        let whole = |s: &Stamp| s.part == 0 && s.last;
-        match self.owed.first_mut() {
-            Some(Message { stamp: s, payload: Payload::Empty, .. })
-                if whole(s)
-                    && whole(&stamp)
-                    && s.source == stamp.source
-                    && s.sequence + u64::from(s.span) == stamp.sequence =>
-            {
-                s.span += stamp.span;
+        let Message { stamp, payload, .. } = message;
+        let payload = match payload {
+            Payload::Batch(batch) => {
+                self.counters.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                Payload::Empty
             }
-            _ => self.owed.insert(0, Message { stamp, credit: Credit::default(), payload: Payload::Empty }),
+            other => other,
+        };
+        // A watermark says all that an earlier one said, so a run of places and watermarks is as good as its last one.
+        let joins =
+            |payload: &Payload| matches!(payload, Payload::Empty | Payload::Marker(Marker::Watermark(_)));
+        let whole = |stamp: &Stamp| stamp.part == 0 && stamp.last;
+        match self.untold.last_mut() {
+            Some(Message { stamp: before, payload: said, .. })
+                if joins(said)
+                    && joins(&payload)
+                    && whole(before)
+                    && whole(&stamp)
+                    && before.source == stamp.source
+                    && before.sequence + u64::from(before.span) == stamp.sequence =>
+            {
+                before.span += stamp.span;
+                if matches!(payload, Payload::Marker(_)) {
+                    *said = payload;
+                }
+            }
+            _ => self.untold.push(Message { stamp, credit: Credit::default(), payload }),
         }
     }
 }

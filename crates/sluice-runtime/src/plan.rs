@@ -55,7 +55,7 @@ pub(crate) struct PipePlan {
     pub when_full: WhenFull,
     /// The sources whose batches pass through it.
     pub sources: BTreeSet<u16>,
-    /// Whether its reader has to restore the order: several threads write it, or it may lose its oldest.
+    /// Whether its reader has to restore the order: several threads write it, or something may go round it.
     pub disordered: bool,
 }
 
@@ -153,7 +153,7 @@ impl Plan {
             capacity: spec.capacity,
             when_full: spec.when_full,
             sources,
-            disordered: several || spec.when_full == WhenFull::DropOldest,
+            disordered: several || spec.when_full != WhenFull::Block,
         });
         self.segments[to].inputs.push(self.pipes.len() - 1);
         self.pipes.len() - 1

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sluice_config::OnError;
 use sluice_core::{Credit, Credits, Emitted, Error, Marker, Message, Next, Payload, Pools, Stage, Stamp};
-use sluice_queue::{Readable, Signal};
+use sluice_queue::Signal;
 
 use crate::cell::Cell;
 use crate::control::{Control, Failure};
@@ -39,8 +39,10 @@ pub(crate) struct Thread {
 /// What a thread sleeps for, besides the end of the run.
 #[derive(Clone, Copy)]
 enum Until<'a> {
-    /// A message, or room for what is owed.
+    /// A message.
     Input,
+    /// What the source waits for, at the longest until then.
+    Idle(Option<Instant>),
     /// Room in the pipe of this number.
     Room(usize),
     /// Memory.
@@ -55,10 +57,10 @@ impl Thread {
             if !credits.available() {
                 self.wait(Until::Credit(credits))?;
             }
-            if self.control.is_stopping() {
+            let cell = &mut self.cells[0];
+            if self.control.is_stopping() || cell.failed.is_some() {
                 break;
             }
-            let cell = &mut self.cells[0];
             let Stage::Source(source) = &mut cell.stage else { break };
             cell.out.set_now(now());
             let next = source.next(&mut cell.out);
@@ -93,7 +95,7 @@ impl Thread {
             self.cells[0].settle();
             match next {
                 Next::More => {}
-                Next::Idle(until) => self.idle_source(until)?,
+                Next::Idle(until) => self.wait(Until::Idle(until.map(instant)))?,
                 Next::End => break,
             }
         }
@@ -115,30 +117,6 @@ impl Thread {
         }
     }
 
-    /// Waits as the source asked: for its descriptor, for a time, or for the run to stop.
-    fn idle_source(&mut self, until: Option<i64>) -> Result<(), Stopped> {
-        let deadline = until.map(|until| {
-            let ahead = until.saturating_sub(now()).max(0);
-            Instant::now() + std::time::Duration::from_nanos(ahead as u64)
-        });
-        self.settle();
-        self.waiting(Wait::Input);
-        let control = Arc::clone(&self.control);
-        let Stage::Source(source) = &self.cells[0].stage else { return Ok(()) };
-        let waited = match source.fd() {
-            Some(fd) => self.signal.wait_readable(fd, deadline, || control.is_stopping()),
-            None => {
-                self.signal.wait_until(deadline, || control.is_stopping());
-                Ok(Readable::Ready)
-            }
-        };
-        self.waited();
-        match waited {
-            Ok(_) => Ok(()),
-            Err(source) => self.broke(0, &Error::Io { doing: "wait for input".into(), source }),
-        }
-    }
-
     /// Runs a segment that reads pipes.
     pub fn run(&mut self) -> Result<(), Stopped> {
         loop {
@@ -152,11 +130,8 @@ impl Thread {
                         self.flush(at)?;
                     }
                     self.wait(Until::Input)?;
-                    for outlet in &mut self.outlets {
-                        outlet.pay();
-                    }
                 }
-                Came::Closed => return self.pay_all(),
+                Came::Closed => return Ok(()),
             }
         }
     }
@@ -209,16 +184,6 @@ impl Thread {
         while let Err(back) = self.outlets[pipe].offer(message) {
             message = back;
             self.wait(Until::Room(pipe))?;
-        }
-        Ok(())
-    }
-
-    /// Sends what is still owed, waiting for room.
-    fn pay_all(&mut self) -> Result<(), Stopped> {
-        for pipe in 0..self.outlets.len() {
-            while !self.outlets[pipe].pay() {
-                self.wait(Until::Room(pipe))?;
-            }
         }
         Ok(())
     }
@@ -312,27 +277,43 @@ impl Thread {
     /// Sleeps until there is reason to go on.
     fn wait(&mut self, until: Until<'_>) -> Result<(), Stopped> {
         self.settle();
-        self.waiting(if matches!(until, Until::Input) { Wait::Input } else { Wait::Room });
-        let Self { signal, control, outlets, inlet, .. } = self;
+        let for_input = matches!(until, Until::Input | Until::Idle(_));
+        self.waiting(if for_input { Wait::Input } else { Wait::Room });
+        let Self { signal, control, outlets, inlet, cells, .. } = self;
         // No short cuts in here: who is not asked does not wake us.
-        signal.wait_until(None, || {
+        let ready = || {
             control.is_aborted()
                 | match until {
-                    Until::Credit(credits) => credits.replenished() | control.is_stopping(),
+                    Until::Input => inlet.as_ref().is_none_or(Inlet::is_ready),
+                    Until::Idle(_) => control.is_stopping(),
                     Until::Room(pipe) => outlets[pipe].sender.has_room(),
-                    Until::Input => {
-                        let can_pay = outlets.iter().filter(|o| o.owes() && o.sender.has_room()).count() > 0;
-                        inlet.as_ref().is_none_or(Inlet::is_ready) | can_pay
-                    }
+                    Until::Credit(credits) => credits.replenished() | control.is_stopping(),
                 }
-        });
+        };
+        let source = cells
+            .first()
+            .and_then(|cell| if let Stage::Source(source) = &cell.stage { Some(source) } else { None });
+        let waited = match (until, source.and_then(|source| source.fd())) {
+            (Until::Idle(deadline), Some(fd)) => signal.wait_readable(fd, deadline, ready).map(drop),
+            (Until::Idle(deadline), None) => {
+                signal.wait_until(deadline, ready);
+                Ok(())
+            }
+            _ => {
+                signal.wait_until(None, ready);
+                Ok(())
+            }
+        };
         self.waited();
-        if self.control.is_aborted() { Err(Stopped) } else { Ok(()) }
+        if self.control.is_aborted() {
+            return Err(Stopped);
+        }
+        waited.or_else(|source| self.broke(0, &Error::Io { doing: "wait for input".into(), source }))
     }
 
     /// Before a wait: announces what was sent and what was taken, and publishes the counters.
     fn settle(&mut self) {
-        self.outlets.iter_mut().for_each(|outlet| outlet.sender.flush());
+        self.outlets.iter_mut().for_each(|outlet| outlet.flush());
         self.inlet.iter_mut().for_each(Inlet::flush);
         self.cells.iter_mut().for_each(Cell::settle);
     }
@@ -347,6 +328,11 @@ impl Thread {
         self.times.end();
         self.cells.iter().for_each(|cell| cell.counters.publish_times(&self.times));
     }
+}
+
+/// The moment of a wall-clock time in ns since the epoch; now, where that has passed.
+fn instant(time: i64) -> Instant {
+    Instant::now() + Duration::from_nanos(time.saturating_sub(now()).max(0) as u64)
 }
 
 /// Wall-clock time in ns since the epoch.

@@ -177,6 +177,25 @@ fn a_full_pipe_that_may_drop_holds_nobody_up() {
     }
 }
 
+/// The same straight after sources, where two streams have to be brought into order and one source is idle meanwhile.
+#[test]
+fn what_is_owed_for_dropped_batches_is_paid() {
+    for policy in ["drop_newest", "drop_oldest"] {
+        let summary = run_yaml(&format!(
+            "stages:
+  - {{source: count, to: 20000}}
+  - {{source: count, id: late, to: 300, batch: 100, pause_us: 2000}}
+  - {{sink: collect, into: owed_{policy}, slow_us: 20, inputs: [count, late], pipe: {{capacity: 2, when_full: {policy}}}}}"
+        ));
+        let got = take(&format!("owed_{policy}"));
+        let dropped: u64 = summary.snapshot.pipes.iter().map(|pipe| pipe.dropped).sum();
+        assert!(got.finished, "{policy}");
+        assert!(dropped > 0);
+        assert_eq!(got.lines.len() as u64 + dropped, 20300);
+        assert_accounts(&summary);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 30, ..ProptestConfig::with_cases(24) })]
 

@@ -32,7 +32,7 @@ fn gather(inputs: &[&[u16]]) -> (Vec<Sender<Message>>, Gather) {
     let capacity = NonZeroUsize::new(1024).unwrap();
     let ends = inputs.iter().map(|sources| {
         let (mut senders, mut receivers) = pipe(capacity, &[Signal::new()], &[Signal::new()]);
-        (senders.remove(0), (receivers.remove(0), sources.to_vec()))
+        (senders.remove(0), (Input::new(receivers.remove(0), None), sources.to_vec()))
     });
     let (senders, receivers) = ends.unzip();
     (senders, Gather::new(receivers))
