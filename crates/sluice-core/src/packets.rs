@@ -9,6 +9,10 @@ use sluice_wire::layers::Layers;
 use crate::slab::PoolBuf;
 use crate::{CaptureInfo, Pools, Slab};
 
+mod edit;
+
+pub use edit::Edit;
+
 /// What belongs to the file format before every frame, in bytes: room for a record header, so that a capture-file sink
 /// writes neighbours with one call.
 pub const HEADROOM: usize = 16;
@@ -30,6 +34,10 @@ impl Flags {
     pub const CHECKSUM_NOT_READY: Flags = Flags(1 << 4);
     /// `validate` found a length or checksum wrong.
     pub const INVALID: Flags = Flags(1 << 5);
+    /// Sent by the side that asks: the client of its connection.
+    pub const FROM_CLIENT: Flags = Flags(1 << 6);
+    /// Sent by the side that answers: the server of its connection.
+    pub const FROM_SERVER: Flags = Flags(1 << 7);
     const OVERFLOW: Flags = Flags(1 << 15);
 
     /// Whether all bits of `other` are set.
@@ -241,14 +249,7 @@ impl PacketBatch {
     /// when they are touched. Computes the layers on first need.
     pub fn edit<'a>(&'a mut self, pools: &'a Pools) -> Edit<'a> {
         self.decode();
-        let body = &mut *self.body;
-        // Asked twice, for the borrow checker cannot follow a borrow that is returned from one arm only.
-        let main = if body.main.exclusive().is_none() {
-            Main::Shared(body.main.bytes())
-        } else {
-            body.main.exclusive().map_or(Main::Shared(&[]), |buffer| Main::Exclusive(buffer.filled_mut()))
-        };
-        Edit { frames: &mut body.frames, layers: &mut body.layers, main, overflow: &mut body.overflow, pools }
+        Edit::new(&mut self.body, pools)
     }
 
     /// Keeps the packets for which `keep` says so, in order; returns how many went.
@@ -374,61 +375,6 @@ impl PacketBatch {
 impl fmt::Debug for PacketBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PacketBatch({} packets)", self.len())
-    }
-}
-
-enum Main<'a> {
-    Exclusive(&'a mut [u8]),
-    Shared(&'a [u8]),
-}
-
-/// A batch whose bytes are being changed.
-pub struct Edit<'a> {
-    frames: &'a mut [Frame],
-    layers: &'a mut [Layers],
-    main: Main<'a>,
-    overflow: &'a mut Slab,
-    pools: &'a Pools,
-}
-
-impl Edit<'_> {
-    /// How many packets there are.
-    pub fn len(&self) -> usize {
-        self.frames.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// A packet as it is, for deciding whether to touch it.
-    pub fn peek(&self, at: usize) -> Option<(&Frame, &[u8], &Layers)> {
-        let frame = self.frames.get(at)?;
-        let slab = match &self.main {
-            _ if frame.flags.contains(Flags::OVERFLOW) => self.overflow.bytes(),
-            Main::Exclusive(bytes) => bytes,
-            Main::Shared(bytes) => bytes,
-        };
-        Some((frame, slab.get(frame.start()..frame.end())?, self.layers.get(at)?))
-    }
-
-    /// A packet to change: its frame, its bytes, its layers (which the one who changes a header keeps true).
-    pub fn packet(&mut self, at: usize) -> Option<(&mut Frame, &mut [u8], &mut Layers)> {
-        let frame = self.frames.get_mut(at)?;
-        let layers = self.layers.get_mut(at)?;
-        if let (Main::Shared(bytes), false) = (&self.main, frame.flags.contains(Flags::OVERFLOW)) {
-            let whole = bytes.get(frame.start().checked_sub(HEADROOM)?..frame.end())?;
-            let moved = owned(self.overflow, whole.len(), self.pools)?.append(whole)?;
-            frame.offset = (moved.start + HEADROOM) as u32;
-            frame.flags.set(Flags::OVERFLOW, true);
-        }
-        let range = frame.start()..frame.end();
-        let bytes = match &mut self.main {
-            Main::Exclusive(bytes) if !frame.flags.contains(Flags::OVERFLOW) => bytes.get_mut(range)?,
-            _ => owned(self.overflow, 0, self.pools)?.filled_mut().get_mut(range)?,
-        };
-        Some((frame, bytes, layers))
     }
 }
 
