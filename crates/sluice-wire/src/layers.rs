@@ -71,6 +71,39 @@ pub enum Proto {
 }
 
 impl Proto {
+    /// Its short name in reports, the one that packets as JSON have where they have one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ethernet => "eth",
+            Self::Vlan => "vlan",
+            Self::Llc => "llc",
+            Self::Snap => "snap",
+            Self::Sll => "sll",
+            Self::Sll2 => "sll2",
+            Self::Null => "null",
+            Self::Loop => "loop",
+            Self::Ppp => "ppp",
+            Self::Hdlc => "hdlc",
+            Self::Arp => "arp",
+            Self::Ipv4 => "ip",
+            Self::Ipv6 => "ipv6",
+            Self::Ipv6HopByHop => "ipv6_hop_by_hop",
+            Self::Ipv6Routing => "ipv6_routing",
+            Self::Ipv6Fragment => "ipv6_fragment",
+            Self::Ipv6DestOpts => "ipv6_destination",
+            Self::Ipv6Extension => "ipv6_extension",
+            Self::Ah => "ah",
+            Self::Mobility => "mobility",
+            Self::Icmpv4 => "icmp",
+            Self::Icmpv6 => "icmp6",
+            Self::Igmp => "igmp",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::UdpLite => "udp_lite",
+            Self::Sctp => "sctp",
+        }
+    }
+
     /// Whether this is an IP header, IPv4 or IPv6.
     pub const fn is_network(self) -> bool {
         matches!(self, Self::Ipv4 | Self::Ipv6)
