@@ -1,7 +1,8 @@
-//! Filters on packets: decode, validate, rewrite.
+//! Filters on packets: finding headers, checking, rewriting and reshaping them.
 
 #![forbid(unsafe_code)]
 
 mod decode;
 mod rewrite;
 mod validate;
+mod vlan;
