@@ -4,5 +4,6 @@
 
 mod decode;
 mod rewrite;
+mod truncate;
 mod validate;
 mod vlan;

@@ -125,13 +125,17 @@ impl Edit<'_> {
         done
     }
 
-    /// Forgets the bytes from `captured` on, as a snap length does: the wire length stays. `false` when it has no more.
-    pub fn truncate(&mut self, at: usize, captured: usize) -> bool {
-        let Some(frame) = self.frames.get_mut(at).filter(|f| f.captured as usize > captured) else {
+    /// Leaves a packet its first `captured` bytes, of which it says that `wire` were on the wire: what a snap length does.
+    /// `false`, with nothing changed, when it is so already or has fewer bytes.
+    pub fn truncate(&mut self, at: usize, captured: usize, wire: u32) -> bool {
+        let Some(frame) = self.frames.get_mut(at) else { return false };
+        let old = frame.captured as usize;
+        if captured > old || (captured == old && frame.wire == wire) {
             return false;
-        };
+        }
         frame.captured = captured as u32;
-        frame.flags.set(Flags::TRUNCATED, frame.captured < frame.wire);
+        frame.wire = wire;
+        frame.flags.set(Flags::TRUNCATED, frame.captured < wire);
         self.decode(at);
         true
     }

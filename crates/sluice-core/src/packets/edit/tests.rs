@@ -50,8 +50,8 @@ fn a_snap_length_copies_nothing_and_keeps_the_wire_length() {
     let pools = Pools::new(4096, 65_536);
     let mut one = batch(&pools, &[(numbers(0..20), 20)]);
     let twin = one.duplicate(&pools);
-    assert!(one.edit(&pools).truncate(0, 8));
-    assert!(!one.edit(&pools).truncate(0, 8));
+    assert!(one.edit(&pools).truncate(0, 8, 20));
+    assert!(!one.edit(&pools).truncate(0, 8, 20) && !one.edit(&pools).truncate(0, 9, 20));
     let frame = one.frames()[0];
     assert_eq!((frame.captured(), frame.wire), (8, 20));
     assert!(frame.flags.contains(Flags::TRUNCATED));
@@ -66,7 +66,7 @@ fn a_range_that_is_not_there_changes_nothing() {
     #[expect(clippy::reversed_empty_ranges, reason = "it is to be refused")]
     let backwards = 4..2;
     assert!(!edit.remove(0, 19..21) && !edit.insert(0, 21, &[1]) && !edit.remove(0, backwards));
-    assert!(!edit.insert(1, 0, &[1]) && !edit.extend(1, 1) && !edit.truncate(1, 0));
+    assert!(!edit.insert(1, 0, &[1]) && !edit.extend(1, 1) && !edit.truncate(1, 0, 0));
     assert_eq!(contents(&batch), [(numbers(0..20), 20)]);
 }
 
@@ -74,7 +74,7 @@ fn a_range_that_is_not_there_changes_nothing() {
 enum Step {
     Splice(usize, usize, Vec<u8>),
     Extend(usize),
-    Truncate(usize),
+    Truncate(usize, u32),
     Write(u8),
     Duplicate,
 }
@@ -84,7 +84,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0usize..80, 0usize..20, prop::collection::vec(any::<u8>(), 0..20))
             .prop_map(|(start, len, with)| Step::Splice(start, len, with)),
         1 => (0usize..40).prop_map(Step::Extend),
-        1 => (0usize..80).prop_map(Step::Truncate),
+        1 => (0usize..80, 0u32..100).prop_map(|(captured, wire)| Step::Truncate(captured, wire)),
         1 => any::<u8>().prop_map(Step::Write),
         1 => Just(Step::Duplicate),
     ]
@@ -124,9 +124,13 @@ proptest! {
                     bytes.resize(bytes.len() + more, 0);
                     *wire += more as u32;
                 }
-                Step::Truncate(captured) => {
-                    prop_assert_eq!(edit.truncate(at, captured), captured < bytes.len());
-                    bytes.truncate(captured);
+                Step::Truncate(captured, length) => {
+                    let shorter = captured < bytes.len() || (captured == bytes.len() && *wire != length);
+                    prop_assert_eq!(edit.truncate(at, captured, length), shorter);
+                    if shorter {
+                        bytes.truncate(captured);
+                        *wire = length;
+                    }
                 }
                 Step::Write(byte) => {
                     edit.packet(at).unwrap().1.fill(byte);
