@@ -8,7 +8,7 @@ use sluice_core::{
 use sluice_wire::layers::Proto;
 
 sluice_core::register! {
-    /// Shortens packets: to a length, after a layer, by bytes inside of them, by their frame check sequence.
+    /// Cuts packets to a length or after a layer, and takes bytes or check sequences out of them.
     ///
     /// What is asked for is done in this order: the frame check sequence is taken off, bytes are chopped out, everything
     /// after a layer is cut, and what is longer than the snap length is cut.
