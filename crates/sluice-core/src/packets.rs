@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use sluice_queue::{Lease, Recycle};
-use sluice_wire::layers::Layers;
+use sluice_wire::layers::{DEFAULT_TUNNELS, Layers};
 
 use crate::slab::PoolBuf;
 use crate::{CaptureInfo, Pools, Slab};
@@ -107,21 +107,38 @@ pub struct Extra {
     pub len: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Body {
     frames: Vec<Frame>,
     /// Empty until decoded, then as long as `frames`.
     layers: Vec<Layers>,
+    /// How deep `layers` look into tunnels.
+    tunnels: u8,
     extras: Vec<Extra>,
     main: Slab,
     overflow: Slab,
     info: Arc<CaptureInfo>,
 }
 
+impl Default for Body {
+    fn default() -> Self {
+        Self {
+            frames: Vec::new(),
+            layers: Vec::new(),
+            tunnels: DEFAULT_TUNNELS,
+            extras: Vec::new(),
+            main: Slab::default(),
+            overflow: Slab::default(),
+            info: Arc::default(),
+        }
+    }
+}
+
 impl Recycle for Body {
     fn recycle(&mut self) {
         self.frames.clear();
         self.layers.clear();
+        self.tunnels = DEFAULT_TUNNELS;
         self.extras.clear();
         self.main = Slab::EMPTY;
         self.overflow = Slab::EMPTY;
@@ -215,6 +232,19 @@ impl PacketBatch {
         self.body.layers.len() == self.body.frames.len()
     }
 
+    /// How many tunnels, one inside of the other, the layers look into.
+    pub fn tunnels(&self) -> u8 {
+        self.body.tunnels
+    }
+
+    /// Sets how many tunnels the layers look into. Layers computed otherwise are forgotten.
+    pub fn set_tunnels(&mut self, tunnels: u8) {
+        if self.body.tunnels != tunnels {
+            self.body.tunnels = tunnels;
+            self.body.layers.clear();
+        }
+    }
+
     /// Computes the layers unless that was done before.
     pub fn decode(&mut self) {
         if self.is_decoded() {
@@ -223,13 +253,15 @@ impl PacketBatch {
         let body = &mut *self.body;
         let (main, overflow) = (body.main.bytes(), body.overflow.bytes());
         let (mut interface, mut link) = (0, body.info.link(0));
+        let tunnels = body.tunnels;
         body.layers.clear();
         body.layers.extend(body.frames.iter().map(|frame| {
             if frame.interface != interface {
                 (interface, link) = (frame.interface, body.info.link(frame.interface));
             }
             let slab = if frame.flags.contains(Flags::OVERFLOW) { overflow } else { main };
-            Layers::decode(link, slab.get(frame.start()..frame.end()).unwrap_or_default(), frame.wire)
+            let data = slab.get(frame.start()..frame.end()).unwrap_or_default();
+            Layers::decode_to(link, data, frame.wire, tunnels)
         }));
     }
 
@@ -309,6 +341,7 @@ impl PacketBatch {
             }
         }
         other.fill(slab.into(), Arc::clone(&self.body.info));
+        other.set_tunnels(self.body.tunnels);
         let moved = other.body.frames.len() - first;
         self.retain(|at, frame| !moves(at, frame));
         moved
@@ -324,6 +357,7 @@ impl PacketBatch {
         let mut copy = pools.packets();
         copy.body.frames.extend_from_slice(&self.body.frames);
         copy.body.layers.extend_from_slice(&self.body.layers);
+        copy.body.tunnels = self.body.tunnels;
         copy.body.extras.extend_from_slice(&self.body.extras);
         copy.body.main = self.body.main.clone();
         copy.body.overflow = self.body.overflow.clone();

@@ -9,6 +9,9 @@ use crate::link::LinkType;
 /// How many headers are recorded for one frame; what is nested deeper ends with [`Stop::TooDeep`].
 pub const MAX_HEADERS: usize = 12;
 
+/// How many tunnels, one inside of the other, are looked into unless told otherwise.
+pub const DEFAULT_TUNNELS: u8 = 4;
+
 /// A kind of header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -68,6 +71,12 @@ pub enum Proto {
     UdpLite,
     /// SCTP, RFC 9260.
     Sctp,
+    /// Generic routing encapsulation, RFC 2784.
+    Gre,
+    /// VXLAN, RFC 7348.
+    Vxlan,
+    /// VXLAN with a generic protocol extension.
+    VxlanGpe,
 }
 
 impl Proto {
@@ -101,6 +110,9 @@ impl Proto {
             Self::Udp => "udp",
             Self::UdpLite => "udp_lite",
             Self::Sctp => "sctp",
+            Self::Gre => "gre",
+            Self::Vxlan => "vxlan",
+            Self::VxlanGpe => "vxlan_gpe",
         }
     }
 
@@ -124,6 +136,28 @@ impl Proto {
         )
     }
 
+    /// Whether this is a header of the link layer, which comes before an IP header.
+    pub const fn is_link(self) -> bool {
+        matches!(
+            self,
+            Self::Ethernet
+                | Self::Vlan
+                | Self::Llc
+                | Self::Snap
+                | Self::Sll
+                | Self::Sll2
+                | Self::Null
+                | Self::Loop
+                | Self::Ppp
+                | Self::Hdlc
+        )
+    }
+
+    /// Whether this header is there to carry a whole packet inside of another one.
+    pub const fn is_tunnel(self) -> bool {
+        matches!(self, Self::Gre | Self::Vxlan | Self::VxlanGpe)
+    }
+
     /// Whether the header begins with a source and a destination port.
     pub const fn has_ports(self) -> bool {
         matches!(self, Self::Tcp | Self::Udp | Self::UdpLite | Self::Sctp)
@@ -145,7 +179,7 @@ pub enum Stop {
     BadLength,
     /// The next header is of a protocol that is not decoded.
     Unsupported,
-    /// More than [`MAX_HEADERS`] headers, or one beyond the first 64 KiB.
+    /// More tunnels than are to be looked into, more than [`MAX_HEADERS`] headers, or one beyond the first 64 KiB.
     TooDeep,
     /// A header contradicts itself, such as an IPv4 EtherType before another version number.
     Malformed,
@@ -160,12 +194,18 @@ pub(crate) mod flag {
     pub const GSO: u8 = 4;
     /// The IP length field promises more bytes than were captured.
     pub const CUT: u8 = 8;
+    /// How far to the left stands the number of tunnels, at most 15, that were still to be entered from a packet that
+    /// carries one; 0 in any other.
+    pub const TUNNELS: u32 = 4;
 }
 
 /// No entry in the list of headers.
 pub(crate) const NONE: u8 = u8::MAX;
 
 /// The headers found in a frame, outermost first, with their offsets.
+///
+/// The list goes on through tunnels. Everything said about *the* IP packet is about the outermost one: its addresses
+/// and ports, where it ends, whether it is a fragment. [`inner`](Self::inner) gives the same for the packet in a tunnel.
 ///
 /// Addresses, ports and other fields are not stored: they are read from the frame through the offsets, which costs
 /// as little and never goes stale. A value says nothing about any frame but the one it was decoded from; used with
@@ -175,6 +215,7 @@ pub struct Layers {
     pub(crate) flow_hash: u64,
     pub(crate) l3_end: u32,
     pub(crate) payload: u32,
+    pub(crate) end: u32,
     pub(crate) offsets: [u16; MAX_HEADERS],
     pub(crate) ethertype: u16,
     pub(crate) protos: [Proto; MAX_HEADERS],
@@ -195,6 +236,7 @@ impl Default for Layers {
             flow_hash: 0,
             l3_end: 0,
             payload: 0,
+            end: 0,
             offsets: [0; MAX_HEADERS],
             ethertype: 0,
             protos: [Proto::Ethernet; MAX_HEADERS],
@@ -209,15 +251,42 @@ impl Default for Layers {
 }
 
 impl Layers {
-    /// Finds the headers of `frame`, of which `wire_len` bytes were on the wire.
+    /// Finds the headers of `frame`, of which `wire_len` bytes were on the wire, in up to [`DEFAULT_TUNNELS`] tunnels.
     ///
     /// Decodes as far as it can and says in [`stop`](Self::stop) why it went no further.
     #[inline]
     pub fn decode(link: LinkType, frame: &[u8], wire_len: u32) -> Self {
-        decode::decode(link, frame, wire_len)
+        Self::decode_to(link, frame, wire_len, DEFAULT_TUNNELS)
     }
 
-    /// The headers, outermost first, with their offsets in the frame.
+    /// The same, in up to `tunnels` tunnels, one inside of the other.
+    ///
+    /// The header of one tunnel more is found, but not what it carries: decoding ends with [`Stop::TooDeep`].
+    #[inline]
+    pub fn decode_to(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Self {
+        decode::decode(link, frame, wire_len, tunnels)
+    }
+
+    /// The layers of the next IP packet that a tunnel carries inside of the outermost one; `None` if there is none.
+    ///
+    /// Its IP header is the first of the list; offsets are still those in `frame`. So whatever is done with a frame
+    /// and its layers can be done with the packets in its tunnels, one after the other:
+    ///
+    /// ```
+    /// # use sluice_wire::layers::Layers;
+    /// fn addresses(frame: &[u8], layers: &Layers) -> usize {
+    ///     let packets = std::iter::successors(Some(*layers), |outer| outer.inner(frame));
+    ///     packets.filter_map(|packet| packet.addresses(frame)).count()
+    /// }
+    /// ```
+    ///
+    /// Of packets in very deep tunnels this finds headers that the list of the outer one has no room for.
+    /// What an ICMP error quotes is no tunnel; see [`flow::quoted`].
+    pub fn inner(&self, frame: &[u8]) -> Option<Self> {
+        decode::inner(self, frame)
+    }
+
+    /// The headers, outermost first, with their offsets in the frame, through all tunnels.
     #[inline]
     pub fn headers(&self) -> impl DoubleEndedIterator<Item = (Proto, usize)> + Clone + '_ {
         let count = usize::from(self.count);
@@ -248,13 +317,25 @@ impl Layers {
         self.entry(self.transport)
     }
 
-    /// The offset of the outermost header of the given kind.
+    /// The headers that do not stand in a tunnel, that of the tunnel included.
     #[inline]
-    pub fn find(&self, proto: Proto) -> Option<usize> {
-        self.headers().find(|(found, _)| *found == proto).map(|(_, offset)| offset)
+    pub fn own(&self) -> impl Iterator<Item = (Proto, usize)> + Clone + '_ {
+        let after = usize::from(self.network).saturating_add(1);
+        self.headers()
+            .enumerate()
+            .take_while(move |(index, (proto, _))| {
+                *index < after || !(proto.is_link() || proto.is_network() || *proto == Proto::Arp)
+            })
+            .map(|(_, header)| header)
     }
 
-    /// The EtherType of what the innermost link-layer header carries; 0 where there is none.
+    /// The offset of the outermost header of the given kind that does not stand in a tunnel.
+    #[inline]
+    pub fn find(&self, proto: Proto) -> Option<usize> {
+        self.own().find(|(found, _)| *found == proto).map(|(_, offset)| offset)
+    }
+
+    /// The EtherType of what the innermost link-layer header outside of tunnels carries; 0 where there is none.
     ///
     /// Link layers that number protocols otherwise are translated: a BSD loopback frame with IPv6 says 0x86DD.
     #[inline]
@@ -284,7 +365,7 @@ impl Layers {
     /// The bytes after the last header found, without padding.
     #[inline]
     pub fn payload_bytes<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
-        frame.get(self.payload()..self.l3_end()).unwrap_or_default()
+        frame.get(self.payload()..self.end as usize).unwrap_or_default()
     }
 
     /// Why decoding ended.
@@ -331,10 +412,11 @@ impl Layers {
         self.flags & flag::CUT != 0
     }
 
-    /// The VLAN ids, outermost first; 0 for a priority tag.
+    /// The VLAN ids that stand before the IP header, outermost first; 0 for a priority tag.
     #[inline]
     pub fn vlan_ids<'a>(&'a self, frame: &'a [u8]) -> impl Iterator<Item = u16> + 'a {
         self.headers()
+            .take(usize::from(self.network))
             .filter(|(proto, _)| *proto == Proto::Vlan)
             .filter_map(|(_, offset)| decode::vlan::view(frame, offset))
             .map(|tag| tag.get_vlan_identifier())

@@ -11,6 +11,8 @@ use crate::link::LinkType;
 use crate::verify::{self, Offload};
 use crate::{flow, render};
 
+pub(crate) mod tunnel;
+
 /// The one's-complement checksum, one word at a time.
 pub(crate) fn slow_checksum(bytes: &[u8]) -> u16 {
     let mut sum = 0u32;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::{Batch, Error, Filter, OptionError, Output, PortType, Ports, Prepared, prepared};
+use sluice_wire::layers::DEFAULT_TUNNELS;
 
 sluice_core::register! {
     /// Finds the headers of packets, once for all filters that follow.
@@ -28,20 +29,31 @@ sluice_core::register! {
     filter decode(prepare), Stateless, drops []
 }
 
-/// It has no options.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Options {}
-
-fn prepare(_: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    Ok(prepared::filter(Ports::filter(PortType::Packets, PortType::Layers), |_| Ok(Decode)))
+struct Options {
+    /// How many tunnels, one inside of the other, are looked into; 0 for none.
+    #[serde(default = "tunnels")]
+    tunnels: u8,
 }
 
-struct Decode;
+fn tunnels() -> u8 {
+    DEFAULT_TUNNELS
+}
+
+fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
+    let Options { tunnels } = options;
+    Ok(prepared::filter(Ports::filter(PortType::Packets, PortType::Layers), move |_| Ok(Decode { tunnels })))
+}
+
+struct Decode {
+    tunnels: u8,
+}
 
 impl Filter for Decode {
     fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
         let mut batch = batch.into_packets()?;
+        batch.set_tunnels(self.tunnels);
         batch.decode();
         out.emit(batch);
         Ok(())

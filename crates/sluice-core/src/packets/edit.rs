@@ -28,6 +28,8 @@ impl Main<'_> {
 pub struct Edit<'a> {
     frames: &'a mut [Frame],
     layers: &'a mut [Layers],
+    /// How deep the layers look into tunnels.
+    tunnels: u8,
     main: Main<'a>,
     overflow: &'a mut Slab,
     info: &'a CaptureInfo,
@@ -44,7 +46,7 @@ impl<'a> Edit<'a> {
             body.main.exclusive().map_or(Main::Shared(&[]), |buffer| Main::Exclusive(buffer.filled_mut()))
         };
         let (frames, layers, overflow) = (&mut body.frames, &mut body.layers, &mut body.overflow);
-        Self { frames, layers, main, overflow, info: &body.info, pools }
+        Self { frames, layers, tunnels: body.tunnels, main, overflow, info: &body.info, pools }
     }
 }
 
@@ -143,10 +145,11 @@ impl Edit<'_> {
     /// Finds the headers of a packet again, after a change that moved them.
     pub fn decode(&mut self, at: usize) {
         let Some(frame) = self.frames.get(at) else { return };
-        let layers = Layers::decode(
+        let layers = Layers::decode_to(
             self.info.link(frame.interface),
             self.bytes(frame).unwrap_or_default(),
             frame.wire,
+            self.tunnels,
         );
         if let Some(place) = self.layers.get_mut(at) {
             *place = layers;

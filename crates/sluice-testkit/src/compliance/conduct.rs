@@ -188,7 +188,8 @@ fn truth(port: &str, carries: Option<PortType>, batch: &Batch, when: &str, broke
         broken.push(format!("{when}: the packets on `{port}` have no layers"));
     }
     for ((frame, data), layers) in batch.iter().zip(batch.layers()) {
-        let true_ones = Layers::decode(batch.info().link(frame.interface), data, frame.wire);
+        let true_ones =
+            Layers::decode_to(batch.info().link(frame.interface), data, frame.wire, batch.tunnels());
         if *layers != true_ones {
             let what = format!("{layers:?} instead of {true_ones:?}");
             return broken.push(format!("{when}: packet {} on `{port}` has layers {what}", frame.ordinal));

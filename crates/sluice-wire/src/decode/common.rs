@@ -50,6 +50,7 @@ pub(super) fn decode(frame: &[u8]) -> Option<Layers> {
             0,
         ),
         l3_end: clamp(end),
+        end: clamp(end),
         payload: clamp(TCP + header),
         offsets: OFFSETS,
         ethertype: ethernet::IPV4,

@@ -15,6 +15,8 @@ pub const IPV4: u16 = 0x0800;
 pub const ARP: u16 = 0x0806;
 /// The EtherType of IPv6.
 pub const IPV6: u16 = 0x86DD;
+/// The EtherType of an Ethernet frame inside of something else (transparent Ethernet bridging).
+pub const BRIDGED: u16 = 0x6558;
 
 /// The header at `at`, if it is all there.
 #[inline]

@@ -5,10 +5,12 @@ pub mod ah;
 pub mod arp;
 mod common;
 pub mod ethernet;
+pub mod gre;
 pub mod hdlc;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod igmp;
+pub mod ipip;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ipv6ext;
@@ -20,12 +22,14 @@ pub mod sctp;
 pub mod sll;
 pub mod sll2;
 pub mod tcp;
+mod tunnel;
 pub mod udp;
 pub mod udplite;
 pub mod vlan;
+pub mod vxlan;
 
 use crate::flow;
-use crate::layers::{Layers, MAX_HEADERS, NONE, Proto, Stop, flag};
+use crate::layers::{DEFAULT_TUNNELS, Layers, MAX_HEADERS, NONE, Proto, Stop, flag};
 use crate::link::LinkType;
 
 /// What a header says about the one after it.
@@ -33,6 +37,10 @@ use crate::link::LinkType;
 pub(crate) enum Next {
     /// An EtherType, 0x0600 or above.
     EtherType(u16),
+    /// An Ethernet header.
+    Ethernet,
+    /// A PPP header.
+    Ppp,
     /// An IEEE 802.2 header.
     Llc,
     /// An IP protocol number.
@@ -42,12 +50,22 @@ pub(crate) enum Next {
 /// The outcome of one step: what comes next, or why nothing does.
 pub(crate) type Step = Result<Next, Stop>;
 
+/// What is known of the outermost IP packet while what its tunnel carries is decoded.
+#[derive(Debug, Clone, Copy)]
+struct Outer {
+    l3_end: u32,
+    ethertype: u16,
+    transport: u8,
+    protocol: u8,
+    flags: u8,
+}
+
 /// A frame on its way through the decoders.
 pub(crate) struct Cursor<'a> {
     frame: &'a [u8],
     /// Written in place: moving a value just written in pieces costs more than finding the headers.
     layers: &'a mut Layers,
-    /// How many bytes were on the wire, never less than captured.
+    /// Where the bytes end that were on the wire and may belong to the next header; never less than `end`.
     wire: usize,
     /// The offset of the next header.
     at: usize,
@@ -57,14 +75,20 @@ pub(crate) struct Cursor<'a> {
     cut: bool,
     /// Whether the innermost IP header is IPv6.
     v6: bool,
+    /// How many tunnels may still be entered.
+    tunnels: u8,
+    /// Set by the first tunnel that is entered.
+    outer: Option<Outer>,
+    /// Whether to forget everything before the next IP header.
+    skip: bool,
 }
 
 impl<'a> Cursor<'a> {
     #[inline(always)]
-    fn new(frame: &'a [u8], wire: usize, at: usize, layers: &'a mut Layers) -> Self {
+    fn new(frame: &'a [u8], wire: usize, at: usize, tunnels: u8, layers: &'a mut Layers) -> Self {
         let cut = wire > frame.len();
         let wire = wire.max(frame.len());
-        Self { frame, layers, wire, at, end: frame.len(), cut, v6: false }
+        Self { frame, layers, wire, at, end: frame.len(), cut, v6: false, tunnels, outer: None, skip: false }
     }
 
     /// The bytes from the next header to the end of what may belong to it.
@@ -104,11 +128,44 @@ impl<'a> Cursor<'a> {
     /// Records the IP header that begins here. The outermost one becomes the network header.
     #[inline(always)]
     fn push_network(&mut self, proto: Proto) -> Result<(), Stop> {
+        if self.skip && self.layers.network != NONE {
+            self.forget(proto);
+        }
         let index = self.push(proto)?;
         self.v6 = proto == Proto::Ipv6;
         if self.layers.network == NONE {
             self.layers.network = index;
         }
+        Ok(())
+    }
+
+    /// Makes the IP header that begins here the first one.
+    #[inline(never)]
+    fn forget(&mut self, proto: Proto) {
+        let ethertype = if proto == Proto::Ipv4 { ethernet::IPV4 } else { ethernet::IPV6 };
+        *self.layers = Layers { ethertype, ..Layers::default() };
+        (self.skip, self.outer) = (false, None);
+    }
+
+    /// Enters a tunnel: what comes next is a packet of its own, which ends at `end` at the latest.
+    fn enter(&mut self, end: usize) -> Result<(), Stop> {
+        let layers = &mut *self.layers;
+        self.outer.get_or_insert(Outer {
+            l3_end: clamp(self.end),
+            ethertype: layers.ethertype,
+            transport: layers.transport,
+            protocol: layers.protocol,
+            flags: layers.flags | (self.tunnels.min(15) << flag::TUNNELS),
+        });
+        if layers.flags & flag::FRAGMENT != 0 {
+            // The other fragments have the rest of what is carried.
+            (self.cut, self.wire) = (true, usize::MAX);
+        } else {
+            self.wire = self.wire.min(end);
+        }
+        self.end = self.end.min(end);
+        layers.flags = 0;
+        self.tunnels = self.tunnels.checked_sub(1).ok_or(Stop::TooDeep)?;
         Ok(())
     }
 
@@ -122,6 +179,7 @@ impl<'a> Cursor<'a> {
             self.end = claimed;
             self.cut = false;
         }
+        self.wire = self.wire.min(claimed);
     }
 
     /// Records the transport header that begins here, if its first four bytes are there.
@@ -151,12 +209,21 @@ impl<'a> Cursor<'a> {
                 Ok(Next::Protocol(number)) => self.protocol(number),
                 Ok(Next::EtherType(number)) => self.ethertype(number),
                 Ok(Next::Llc) => llc::decode(self),
+                Ok(Next::Ethernet) => ethernet::decode(self),
+                Ok(Next::Ppp) => ppp::decode(self),
                 Err(stop) => break stop,
             };
         };
         self.layers.stop = stop;
         self.layers.payload = clamp(self.at.min(self.end));
-        self.layers.l3_end = clamp(self.end);
+        self.layers.end = clamp(self.end);
+        self.layers.l3_end = self.layers.end;
+        if let Some(outer) = self.outer {
+            let Outer { l3_end, ethertype, transport, protocol, flags } = outer;
+            let layers = &mut *self.layers;
+            (layers.l3_end, layers.ethertype) = (l3_end, ethertype);
+            (layers.transport, layers.protocol, layers.flags) = (transport, protocol, flags);
+        }
     }
 
     #[inline(always)]
@@ -166,6 +233,7 @@ impl<'a> Cursor<'a> {
             ethernet::IPV4 => ipv4::decode(self),
             ethernet::IPV6 => ipv6::decode(self),
             ethernet::ARP => arp::decode(self),
+            ethernet::BRIDGED => Ok(Next::Ethernet),
             _ if vlan::is_tag(number) => vlan::decode(self),
             _ => Err(Stop::Unsupported),
         }
@@ -184,6 +252,9 @@ impl<'a> Cursor<'a> {
             udplite::NUMBER => udplite::decode(self),
             ah::NUMBER => ah::decode(self),
             mobility::NUMBER => mobility::decode(self),
+            ipip::IPV4 => ipip::decode(self, ethernet::IPV4),
+            ipip::IPV6 => ipip::decode(self, ethernet::IPV6),
+            gre::NUMBER => gre::decode(self),
             _ if self.v6 => ipv6ext::decode(self, number),
             _ => Err(Stop::Unsupported),
         }
@@ -204,21 +275,21 @@ fn clamp(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-/// See [`Layers::decode`].
+/// See [`Layers::decode_to`].
 #[inline]
-pub(crate) fn decode(link: LinkType, frame: &[u8], wire_len: u32) -> Layers {
+pub(crate) fn decode(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Layers {
     if link.is_ethernet()
         && let Some(layers) = common::decode(frame)
     {
         return layers;
     }
-    general(link, frame, wire_len)
+    general(link, frame, wire_len, tunnels)
 }
 
 /// Decodes header by header.
-fn general(link: LinkType, frame: &[u8], wire_len: u32) -> Layers {
+fn general(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Layers {
     let mut layers = Layers::default();
-    let mut cursor = Cursor::new(frame, wire_len as usize, 0, &mut layers);
+    let mut cursor = Cursor::new(frame, wire_len as usize, 0, tunnels, &mut layers);
     let first = match link {
         LinkType::ETHERNET => ethernet::decode(&mut cursor),
         _ => other_link(link, &mut cursor),
@@ -250,10 +321,32 @@ fn other_link(link: LinkType, cursor: &mut Cursor<'_>) -> Step {
 pub(crate) fn quoted(frame: &[u8], at: usize, end: usize) -> Option<Layers> {
     let frame = frame.get(..end)?;
     let mut layers = Layers::default();
-    let mut cursor = Cursor::new(frame, usize::MAX, at, &mut layers);
+    let mut cursor = Cursor::new(frame, usize::MAX, at, DEFAULT_TUNNELS, &mut layers);
     let first = cursor.ip();
     cursor.run(first);
     layers.network().map(|_| layers)
+}
+
+/// See [`Layers::inner`].
+///
+/// Decodes the outer packet once more, up to the next IP header, so that what the outer lengths say about the inner
+/// packet counts as it did the first time.
+pub(crate) fn inner(layers: &Layers, frame: &[u8]) -> Option<Layers> {
+    let tunnels = layers.flags >> flag::TUNNELS;
+    let (_, at) = layers.network().filter(|_| tunnels > 0)?;
+    let frame = frame.get(..layers.l3_end().min(frame.len()))?;
+    // Of a packet that goes on after the capture, whether it was cut off or lies about its length.
+    let wire = if layers.stop() == Stop::BadLength { frame.len() } else { usize::MAX };
+    let mut inner = Layers::default();
+    let mut cursor = Cursor::new(frame, wire, at, tunnels, &mut inner);
+    cursor.skip = true;
+    let first = cursor.ip();
+    cursor.run(first);
+    if cursor.skip {
+        return None;
+    }
+    inner.flow_hash = flow::hash_frame(frame, &inner);
+    Some(inner)
 }
 
 const _: () = assert!(MAX_HEADERS < NONE as usize);

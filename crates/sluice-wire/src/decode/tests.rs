@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::testing::{self, Kind, Spec, exercise};
 
+mod tunnels;
+
 const UDP: [u8; 8] = [4, 0, 0, 80, 0, 8, 0, 0];
 
 fn v4(protocol: u8, fragment: u16, payload: &[u8]) -> Vec<u8> {
@@ -216,7 +218,7 @@ fn contradictions_are_named() {
     assert_eq!(change(3, 19).stop(), Stop::BadLength);
     assert_eq!(change(25, 7).stop(), Stop::BadLength);
     assert_eq!(change(25, 9).stop(), Stop::BadLength);
-    assert_eq!(change(9, 47).stop(), Stop::Unsupported);
+    assert_eq!(change(9, 89).stop(), Stop::Unsupported);
     assert_eq!(whole(LinkType(147), &[0; 60]).stop(), Stop::Unsupported);
     assert_eq!(whole(LinkType::RAW, &[0; 60]).stop(), Stop::Malformed);
 }
@@ -268,9 +270,9 @@ proptest! {
             }
         }
         let wire_len = frame.len() as u32;
-        prop_assert_eq!(decode(LinkType::ETHERNET, &frame, wire_len), general(LinkType::ETHERNET, &frame, wire_len));
+        prop_assert_eq!(decode(LinkType::ETHERNET, &frame, wire_len, 4), general(LinkType::ETHERNET, &frame, wire_len, 4));
         frame.truncate(cut.index(frame.len() + 1));
-        prop_assert_eq!(decode(LinkType::ETHERNET, &frame, wire_len), general(LinkType::ETHERNET, &frame, wire_len));
+        prop_assert_eq!(decode(LinkType::ETHERNET, &frame, wire_len, 4), general(LinkType::ETHERNET, &frame, wire_len, 4));
     }
 
     #[test]

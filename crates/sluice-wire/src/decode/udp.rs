@@ -2,7 +2,7 @@
 
 use pnet_packet::udp::UdpPacket;
 
-use super::{Cursor, Step};
+use super::{Cursor, Step, tunnel};
 use crate::layers::{Proto, Stop};
 
 /// The IP protocol number.
@@ -27,6 +27,9 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Step {
         // Zero stands for the length of the whole packet in jumbograms (RFC 2675) and offloaded ones.
         1..LEN => Err(Stop::BadLength),
         length if length > room && !cursor.cut && !cursor.layers.is_fragment() => Err(Stop::BadLength),
-        _ => cursor.payload(LEN),
+        length => match tunnel::of_ports(header.get_source(), header.get_destination()) {
+            Some(tunnel) => tunnel.decode(cursor, length),
+            None => cursor.payload(LEN),
+        },
     }
 }
