@@ -1,7 +1,6 @@
 //! Reading a pcap file or stream: records stay where they were read, so no packet is copied.
 
 use std::os::fd::BorrowedFd;
-use std::path::Path;
 use std::sync::Arc;
 
 use sluice_core::{CaptureInfo, Error, Flags, Frame, Next, Output, PoolBuf, Progress, Slab, Source};
@@ -20,6 +19,8 @@ pub(crate) struct Capture {
     announced: bool,
     /// The slab to read into next, which begins with the part of a record that has come already.
     slab: Option<PoolBuf>,
+    /// Whether all that was there has been read.
+    idle: bool,
     /// Where in the file the next slab begins.
     offset: u64,
     packets: u64,
@@ -27,14 +28,15 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    /// Opens a capture. The header of a regular file is checked at once, that of a stream when it comes.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    /// Begins to read a capture. The header of a regular file is checked at once, that of a stream when it comes.
+    pub(crate) fn new(input: Input) -> Result<Self, Error> {
         let mut capture = Self {
-            input: Input::open(path)?,
+            input,
             head: PoolBuf::detached(HEADER),
             header: None,
             announced: false,
             slab: None,
+            idle: false,
             offset: HEADER as u64,
             packets: 0,
             latest: i64::MIN,
@@ -52,6 +54,9 @@ impl Capture {
         }
         match Header::parse(self.head.filled()) {
             Ok(header) => Ok(Some((header.layout, Arc::new(header.info())))),
+            Err(_) if let Some(damage) = self.input.damage() => {
+                Err(Error::input(format!("{} {damage}", self.input.name())))
+            }
             Err(why) => Err(Error::input(refusal(self.input.name(), self.head.filled(), why))),
         }
     }
@@ -81,7 +86,7 @@ impl Source for Capture {
         if self.header.is_none() {
             self.header = self.read_header()?;
         }
-        let Some((layout, info)) = self.header.clone() else { return Ok(Next::Idle(None)) };
+        let Some((layout, info)) = self.header.clone() else { return Ok(self.input.idle(out.now())) };
         if !self.announced {
             // A capture without packets still has a header, which a copy has to repeat.
             self.announced = true;
@@ -93,6 +98,7 @@ impl Source for Capture {
         let size = out.pools().slab_size();
         let mut slab = self.slab.take().unwrap_or_else(|| out.pools().slab(size));
         let fill = self.input.fill(&mut slab)?;
+        self.idle = fill == Fill::Idle;
         let slab = Arc::new(slab);
         let mut batch = out.packets();
         batch.fill(Slab::Owned(Arc::clone(&slab)), info);
@@ -108,7 +114,7 @@ impl Source for Capture {
         if batch.is_empty() && fill == Fill::Idle {
             drop(batch);
             self.slab = Arc::into_inner(slab);
-            return Ok(Next::Idle(None));
+            return Ok(self.input.idle(out.now()));
         }
 
         let rest = &slab.filled()[walker.at()..];
@@ -123,7 +129,7 @@ impl Source for Capture {
                 Next::End
             }
             (_, Fill::End) => {
-                if !rest.is_empty() {
+                if !self.input.tell_end(out) && !rest.is_empty() {
                     out.lost(format!("{name} ends in the middle of {record}; all before it was read"));
                 }
                 Next::End
@@ -132,7 +138,7 @@ impl Source for Capture {
                 let mut roomy = out.pools().slab(size.max(wanted));
                 roomy.append(rest);
                 self.slab = Some(roomy);
-                if fill == Fill::Idle { Next::Idle(None) } else { Next::More }
+                if fill == Fill::Idle { self.input.idle(out.now()) } else { Next::More }
             }
             (Step::Record(_), _) => Next::More,
         };
@@ -145,8 +151,16 @@ impl Source for Capture {
         Ok(next)
     }
 
+    fn stopped(&mut self, out: &mut Output) {
+        let begun = self.slab.as_ref().is_some_and(|slab| !slab.filled().is_empty());
+        if self.idle && begun && self.input.is_followed() {
+            let (name, record) = (self.input.name(), self.packets + 1);
+            out.notice(format!("when the run was stopped, {name} ended in the middle of record {record}, at byte {}; all before it was read", self.offset));
+        }
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.input.fd())
+        self.input.fd()
     }
 
     fn progress(&self) -> Progress {
