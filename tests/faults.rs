@@ -31,7 +31,7 @@ fn what_is_not_a_capture_is_refused() {
         ),
         (
             &[0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a],
-            "is a pcapng file, which is not read yet; convert it with `editcap -F pcap`",
+            "ends in the middle of its file header",
         ),
     ];
     for (content, sentence) in cases {

@@ -20,10 +20,12 @@ mod stage;
 pub mod tape;
 
 pub use batch::{Batch, Credit, Credits, Marker, Message, Payload, Pools, Stamp};
-pub use capture::{CaptureInfo, Interface, Resolution, Section};
+pub use capture::{
+    CaptureInfo, Clock, Interface, NgSection, Origin, PcapHeader, RawBlock, Resolution, Section,
+};
 pub use error::{Error, Notice, Reason, Reporter, Silent};
 pub use output::{Emitted, Output, Tally};
-pub use packets::{Edit, Extra, Flags, Frame, HEADROOM, PacketBatch};
+pub use packets::{Edit, Extra, Flags, Frame, HEADROOM, PacketBatch, Role};
 pub use records::{Fields, Line, Parse, Record, RecordBatch};
 pub use registry::{Component, Duplicate, Kind, OptionError, Parallelism, Registry, Step};
 pub use slab::{PoolBuf, Slab};

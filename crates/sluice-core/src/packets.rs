@@ -1,6 +1,7 @@
 //! A batch of packets: small fixed-size items that point into slabs.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use sluice_queue::{Lease, Recycle};
@@ -68,6 +69,8 @@ pub struct Frame {
     pub interface: u16,
     /// See [`Flags`].
     pub flags: Flags,
+    /// Bytes of frame check sequence at its end, as far as the file tells: the interface's unless the packet has its own.
+    pub fcs_len: u8,
 }
 
 const _: () = assert!(size_of::<Frame>() <= 40);
@@ -96,15 +99,41 @@ impl Frame {
     }
 }
 
-/// A block or option of the file format that stood before an item; a range of the main slab.
+/// A piece of a pcapng file that is no packet; a range of the main slab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extra {
-    /// The index of the item that it stood before; the number of items where it stood last.
+    /// The index of the item that it stood before or belongs to; the number of items for what stood last.
     pub before: u32,
     /// Where it starts in the main slab.
     pub offset: u32,
     /// Its length in bytes.
     pub len: u32,
+    /// What it is.
+    pub role: Role,
+}
+
+/// What an [`Extra`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A block that stood before the item: all of it. It stays when the item goes.
+    Block,
+    /// What follows the data of the item in an enhanced packet block: padding and options.
+    Enhanced {
+        /// How many bytes of padding come before the options.
+        padding: u8,
+    },
+    /// What follows the data of the item in a simple packet block, which tells neither a time nor options.
+    Simple {
+        /// How many bytes of padding there are.
+        padding: u8,
+    },
+    /// What follows the data of the item in an obsolete packet block: padding and options.
+    Obsolete {
+        /// How many bytes of padding come before the options.
+        padding: u8,
+        /// How many packets were lost before it, as that block tells.
+        drops: u16,
+    },
 }
 
 #[derive(Debug)]
@@ -175,10 +204,10 @@ impl PacketBatch {
         self.body.layers.clear();
     }
 
-    /// Anchors a block or option of the file format before the next frame.
-    pub fn push_extra(&mut self, offset: u32, len: u32) {
+    /// Anchors a piece of the file format to the next frame.
+    pub fn push_extra(&mut self, offset: u32, len: u32, role: Role) {
         let before = self.body.frames.len() as u32;
-        self.body.extras.push(Extra { before, offset, len });
+        self.body.extras.push(Extra { before, offset, len, role });
     }
 
     /// How many packets there are.
@@ -214,6 +243,18 @@ impl PacketBatch {
     /// Blocks and options of the file format, in order.
     pub fn extras(&self) -> &[Extra] {
         &self.body.extras
+    }
+
+    /// The bytes of one of these.
+    pub fn extra(&self, extra: &Extra) -> &[u8] {
+        let start = extra.offset as usize;
+        self.body.main.bytes().get(start..start + extra.len as usize).unwrap_or_default()
+    }
+
+    /// The [`HEADROOM`] bytes before a frame of this batch.
+    pub fn headroom(&self, frame: &Frame) -> &[u8] {
+        let slab = if frame.flags.contains(Flags::OVERFLOW) { &self.body.overflow } else { &self.body.main };
+        slab.bytes().get(frame.start() - HEADROOM..frame.start()).unwrap_or_default()
     }
 
     /// The bytes of a frame of this batch.
@@ -284,17 +325,22 @@ impl PacketBatch {
         Edit::new(&mut self.body, pools)
     }
 
-    /// Keeps the packets for which `keep` says so, in order; returns how many went.
+    /// Keeps the packets for which `keep` says so, in order; returns how many went. The options of a packet go with it,
+    /// the blocks before it stay.
     pub fn retain(&mut self, mut keep: impl FnMut(usize, &Frame) -> bool) -> usize {
         let body = &mut *self.body;
         let (before, decoded) = (body.frames.len(), body.layers.len() == body.frames.len());
-        let (mut kept, mut extra) = (0, 0);
+        let (mut kept, mut extra, mut extras) = (0, 0, 0);
         for at in 0..before {
-            while body.extras.get(extra).is_some_and(|e| e.before as usize == at) {
-                body.extras[extra].before = kept as u32;
+            let stays = keep(at, &body.frames[at]);
+            while let Some(found) = body.extras.get(extra).filter(|e| e.before as usize == at).copied() {
+                if stays || found.role == Role::Block {
+                    body.extras[extras] = Extra { before: kept as u32, ..found };
+                    extras += 1;
+                }
                 extra += 1;
             }
-            if keep(at, &body.frames[at]) {
+            if stays {
                 if kept != at {
                     body.frames[kept] = body.frames[at];
                     if decoded {
@@ -304,14 +350,15 @@ impl PacketBatch {
                 kept += 1;
             }
         }
-        body.extras[extra..].iter_mut().for_each(|e| e.before = kept as u32);
+        body.extras.drain(extras..extra);
+        body.extras[extras..].iter_mut().for_each(|e| e.before = kept as u32);
         body.frames.truncate(kept);
         body.layers.truncate(if decoded { kept } else { 0 });
         before - kept
     }
 
-    /// Moves the packets for which `moves` says so into `other`, which gets copies of their bytes, so that neither batch
-    /// shares a slab with the other; returns how many went.
+    /// Moves the packets for which `moves` says so into `other`, which gets copies of their bytes and options, so that
+    /// neither batch shares a slab with the other; returns how many went.
     pub fn move_to(
         &mut self,
         other: &mut PacketBatch,
@@ -328,12 +375,22 @@ impl PacketBatch {
         if chosen == 0 {
             return 0;
         }
-        let mut slab = pools.slab(chosen);
+        let options = self.extras().iter().filter(|e| e.role != Role::Block);
+        let mut options = options.peekable();
+        let room: usize = options.clone().map(|e| e.len as usize).sum();
+        let mut slab = pools.slab(chosen + room);
         let first = other.body.frames.len();
         for (at, (frame, data)) in self.iter().enumerate() {
+            let options = std::iter::from_fn(|| options.next_if(|e| e.before as usize <= at));
+            let mine = options.filter(|e| e.before as usize == at).last();
             if moves(at, frame)
-                && let Some(place) = slab.append(&[0; HEADROOM]).and(slab.append(data))
+                && let Some(place) = slab.append(self.headroom(frame)).and(slab.append(data))
             {
+                if let Some(mine) = mine
+                    && let Some(place) = slab.append(self.extra(mine))
+                {
+                    other.push_extra(place.start as u32, mine.len, mine.role);
+                }
                 let mut frame = *frame;
                 frame.offset = place.start as u32;
                 frame.flags.set(Flags::OVERFLOW, false);
@@ -370,16 +427,18 @@ impl PacketBatch {
         self.body.main.weight() + self.body.overflow.weight()
     }
 
-    /// For a capture-file sink: calls `write` with the bytes of each run of neighbours, each frame preceded by its
-    /// headroom, into which `header` has put the record header. `header` is given the headroom as it is, so it may
-    /// leave right what is right.
+    /// For a capture-file sink: calls `write` with the bytes of each run of neighbours among the packets in `range`, each
+    /// frame preceded by its headroom, into which `header` has put the record header. `header` is given the headroom as
+    /// it is, so it may leave right what is right.
     pub fn runs<E>(
         &mut self,
+        range: Range<usize>,
         pools: &Pools,
         mut header: impl FnMut(&Frame, &mut [u8; HEADROOM]),
         mut write: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let Body { frames, main, overflow, .. } = &mut *self.body;
+        let frames = frames.get(range).unwrap_or_default();
         let overflowing = frames.iter().filter(|f| f.flags.contains(Flags::OVERFLOW)).count();
         let mut main = if overflowing < frames.len() { owned(main, 0, pools) } else { None };
         let mut overflow = if overflowing > 0 { owned(overflow, 0, pools) } else { None };

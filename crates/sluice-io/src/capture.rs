@@ -1,11 +1,11 @@
-//! Reading a pcap file or stream: records stay where they were read, so no packet is copied.
+//! Reading a capture file or stream: packets stay where they were read, so none is copied.
 
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::sync::Arc;
 
-use sluice_core::{CaptureInfo, Error, Flags, Frame, Next, Output, PoolBuf, Progress, Slab, Source};
-use sluice_pcap::pcap::{HEADER, Header, Invalid, Layout, Step, Walker};
-use sluice_pcap::recognise;
+use sluice_core::{CaptureInfo, Error, Next, Output, PacketBatch, PoolBuf, Progress, Slab, Source};
+use sluice_pcap::{Reader, Stop};
 
 use crate::input::{Fill, Input};
 
@@ -13,157 +13,154 @@ use crate::input::{Fill, Input};
 #[derive(Debug)]
 pub(crate) struct Capture {
     input: Input,
-    /// The file header as far as it has come, and what it says once it is whole.
+    /// The start of the file as far as it has come, and what it says once there is enough of it.
     head: PoolBuf,
-    header: Option<(Layout, Arc<CaptureInfo>)>,
-    announced: bool,
-    /// The slab to read into next, which begins with the part of a record that has come already.
+    reader: Option<Reader>,
+    /// What was told about the packets last.
+    told: Option<Arc<CaptureInfo>>,
+    /// The slab to read into next, which begins with what was not whole before.
     slab: Option<PoolBuf>,
-    /// Whether all that was there has been read.
-    idle: bool,
-    /// Where in the file the next slab begins.
+    /// A slab that was read only to some place, for what comes there goes into another batch.
+    half: Option<(Arc<PoolBuf>, usize, Fill)>,
+    /// How much of the file was read and is done with.
     offset: u64,
-    packets: u64,
-    latest: i64,
 }
 
 impl Capture {
-    /// Begins to read a capture. The header of a regular file is checked at once, that of a stream when it comes.
-    pub(crate) fn new(input: Input) -> Result<Self, Error> {
+    /// Opens a capture. The start of a regular file is checked at once, that of a stream when it comes.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let mut capture = Self {
-            input,
-            head: PoolBuf::detached(HEADER),
-            header: None,
-            announced: false,
+            input: Input::open(path)?,
+            head: PoolBuf::detached(Reader::HEAD),
+            reader: None,
+            told: None,
             slab: None,
-            idle: false,
-            offset: HEADER as u64,
-            packets: 0,
-            latest: i64::MIN,
+            half: None,
+            offset: 0,
         };
         if capture.input.is_regular() {
-            capture.header = capture.read_header()?;
+            capture.begin()?;
         }
         Ok(capture)
     }
 
-    /// The header, or nothing when it has not come yet.
-    fn read_header(&mut self) -> Result<Option<(Layout, Arc<CaptureInfo>)>, Error> {
+    /// Reads the start of the file; does nothing while it has not come yet.
+    fn begin(&mut self) -> Result<(), Error> {
         if self.input.fill(&mut self.head)? == Fill::Idle {
-            return Ok(None);
+            return Ok(());
         }
-        match Header::parse(self.head.filled()) {
-            Ok(header) => Ok(Some((header.layout, Arc::new(header.info())))),
-            Err(_) if let Some(damage) = self.input.damage() => {
-                Err(Error::input(format!("{} {damage}", self.input.name())))
-            }
-            Err(why) => Err(Error::input(refusal(self.input.name(), self.head.filled(), why))),
-        }
+        let head = self.head.filled();
+        let (reader, done) =
+            Reader::begin(head).map_err(|why| Error::input(format!("{} {why}", self.input.name())))?;
+        self.offset = done as u64;
+        self.reader = Some(reader);
+        Ok(())
     }
 
-    fn frame(&mut self, start: usize, time: i64, captured: u32, wire: u32) -> Frame {
-        let mut frame = Frame::new(start as u32, captured);
-        (frame.ordinal, frame.time, frame.wire) = (self.packets, time, wire);
-        frame.flags.set(Flags::TRUNCATED, captured < wire);
-        self.packets += 1;
-        self.latest = self.latest.max(time);
-        frame
-    }
-}
-
-/// Why a file that begins with these bytes is not read.
-fn refusal(name: &str, first: &[u8], why: Invalid) -> String {
-    match (recognise(first).refusal(), why) {
-        _ if first.is_empty() => format!("{name} is empty, so it is not a capture file"),
-        (Some(refusal), _) => format!("{name} is {refusal}"),
-        (None, Invalid::Short) => format!("{name} ends in the middle of its file header"),
-        (None, why) => format!("{name} cannot be read: {why}"),
+    /// A slab to read into: the margin that the reader wants, what is left over, and room for at least `wanted` bytes.
+    fn slab(&self, left: &[u8], margin: usize, wanted: usize, out: &Output) -> PoolBuf {
+        let mut slab = out.pools().slab(out.pools().slab_size().max(margin + wanted));
+        slab.append(&[0; 16][..margin]);
+        slab.append(left);
+        slab
     }
 }
 
 impl Source for Capture {
     fn next(&mut self, out: &mut Output) -> Result<Next, Error> {
-        if self.header.is_none() {
-            self.header = self.read_header()?;
+        if self.reader.is_none() {
+            self.begin()?;
         }
-        let Some((layout, info)) = self.header.clone() else { return Ok(self.input.idle(out.now())) };
-        if !self.announced {
-            // A capture without packets still has a header, which a copy has to repeat.
-            self.announced = true;
-            let mut batch = out.packets();
-            batch.fill(Slab::EMPTY, Arc::clone(&info));
-            out.emit(batch);
-        }
-
-        let size = out.pools().slab_size();
-        let mut slab = self.slab.take().unwrap_or_else(|| out.pools().slab(size));
-        let fill = self.input.fill(&mut slab)?;
-        self.idle = fill == Fill::Idle;
-        let slab = Arc::new(slab);
-        let mut batch = out.packets();
-        batch.fill(Slab::Owned(Arc::clone(&slab)), info);
-        let mut walker = Walker::new(layout, slab.filled());
-        let stopped = loop {
-            match walker.step() {
-                Step::Record(found) => {
-                    batch.push(self.frame(found.start, found.time, found.captured, found.wire))
-                }
-                other => break other,
-            }
-        };
-        if batch.is_empty() && fill == Fill::Idle {
-            drop(batch);
-            self.slab = Arc::into_inner(slab);
-            return Ok(self.input.idle(out.now()));
-        }
-
-        let rest = &slab.filled()[walker.at()..];
-        self.offset += walker.at() as u64;
-        let name = self.input.name();
-        let record = format_args!("record {}, at byte {}", self.packets + 1, self.offset);
-        let next = match (stopped, fill) {
-            (Step::Invalid(captured), _) => {
-                out.lost(format!(
-                    "{name} is corrupt: {record}, says that {captured} bytes were captured; nothing behind it was read"
-                ));
-                Next::End
-            }
-            (_, Fill::End) => {
-                if !self.input.tell_end(out) && !rest.is_empty() {
-                    out.lost(format!("{name} ends in the middle of {record}; all before it was read"));
-                }
-                Next::End
-            }
-            (Step::NeedMore(wanted), Fill::Full | Fill::Idle) => {
-                let mut roomy = out.pools().slab(size.max(wanted));
-                roomy.append(rest);
-                self.slab = Some(roomy);
-                if fill == Fill::Idle { self.input.idle(out.now()) } else { Next::More }
-            }
-            (Step::Record(_), _) => Next::More,
-        };
-        // Whoever gets the batch may change its bytes in place only when nobody else holds them.
-        drop(slab);
-        if !batch.is_empty() {
-            out.emit(batch);
-            out.watermark(self.latest);
-        }
-        Ok(next)
-    }
-
-    fn stopped(&mut self, out: &mut Output) {
-        let begun = self.slab.as_ref().is_some_and(|slab| !slab.filled().is_empty());
-        if self.idle && begun && self.input.is_followed() {
-            let (name, record) = (self.input.name(), self.packets + 1);
-            out.notice(format!("when the run was stopped, {name} ended in the middle of record {record}, at byte {}; all before it was read", self.offset));
-        }
+        let Some(mut reader) = self.reader.take() else { return Ok(Next::Idle(None)) };
+        let next = self.read(&mut reader, out);
+        self.reader = Some(reader);
+        next
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.input.fd()
+        Some(self.input.fd())
     }
 
     fn progress(&self) -> Progress {
         self.input.progress()
     }
+}
+
+impl Capture {
+    fn read(&mut self, reader: &mut Reader, out: &mut Output) -> Result<Next, Error> {
+        let info = reader.info();
+        if info.section.is_some() && !self.told.as_ref().is_some_and(|told| Arc::ptr_eq(told, info)) {
+            // A section without packets still has a header, which a copy has to repeat.
+            self.told = Some(Arc::clone(info));
+            out.emit(batch(&Slab::EMPTY, reader, out));
+        }
+        let margin = reader.margin();
+        let (slab, start, fill) = match self.half.take() {
+            Some(half) => half,
+            None => {
+                let left = self.head.filled().get(self.offset as usize..).unwrap_or_default();
+                let mut slab = self.slab.take().unwrap_or_else(|| self.slab(left, margin, 0, out));
+                let fill = self.input.fill(&mut slab)?;
+                (Arc::new(slab), margin, fill)
+            }
+        };
+        let mut at = start;
+        let mut batch = batch(&Slab::Owned(Arc::clone(&slab)), reader, out);
+        let stop = reader.read(slab.filled(), &mut at, &mut batch);
+        self.offset += (at - start) as u64;
+        if at == margin && fill == Fill::Idle && matches!(stop, Stop::NeedMore(_)) {
+            // Nothing of it was whole, so nobody else holds it.
+            drop(batch);
+            self.slab = Arc::into_inner(slab);
+            return Ok(Next::Idle(None));
+        }
+
+        let rest = slab.filled().get(at..).unwrap_or_default();
+        let name = self.input.name();
+        let place = || format!("{}, at byte {}", reader.position(), self.offset);
+        let next = match (stop, fill) {
+            (Stop::Changed, _) => {
+                self.half = Some((Arc::clone(&slab), at, fill));
+                Next::More
+            }
+            (Stop::Lost(what), _) => {
+                out.lost(format!("{name} {what}"));
+                self.half = Some((Arc::clone(&slab), at, fill));
+                Next::More
+            }
+            (Stop::Invalid(flaw), _) => {
+                let place = place();
+                out.lost(format!("{name} is corrupt: {place}, {flaw}; nothing behind it was read"));
+                Next::End
+            }
+            (Stop::NeedMore(_), Fill::End) => {
+                if !rest.is_empty() {
+                    let place = place();
+                    out.lost(format!("{name} ends in the middle of {place}; all before it was read"));
+                }
+                Next::End
+            }
+            (Stop::NeedMore(wanted), Fill::Full | Fill::Idle) => {
+                self.slab = Some(self.slab(rest, margin, wanted, out));
+                if fill == Fill::Idle { Next::Idle(None) } else { Next::More }
+            }
+        };
+        // Whoever gets the batch may change its bytes in place only when nobody else holds them.
+        drop(slab);
+        let packets = batch.len();
+        if packets > 0 || !batch.extras().is_empty() {
+            out.emit(batch);
+        }
+        if packets > 0 {
+            out.watermark(reader.latest());
+        }
+        Ok(next)
+    }
+}
+
+/// A batch for the packets that come next.
+fn batch(slab: &Slab, reader: &Reader, out: &Output) -> PacketBatch {
+    let mut batch = out.packets();
+    batch.fill(slab.clone(), Arc::clone(reader.info()));
+    batch
 }

@@ -14,7 +14,6 @@ mod outfile;
 mod rotate;
 mod sinks;
 mod sources;
-mod unpack;
 
 #[cfg(test)]
 mod testing;

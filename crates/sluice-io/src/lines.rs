@@ -89,7 +89,7 @@ impl Source for Lines {
         let fill = self.input.fill(&mut slab)?;
         let next = match fill {
             Fill::Full => Next::More,
-            Fill::Idle => self.input.idle(out.now()),
+            Fill::Idle => Next::Idle(None),
             Fill::End => Next::End,
         };
         if fill != Fill::End && memrchr(b'\n', &slab.filled()[held..]).is_none() {
@@ -109,7 +109,6 @@ impl Source for Lines {
         }
         let rest = &bytes[start..];
         if fill == Fill::End {
-            self.input.tell_end(out);
             if !rest.is_empty() {
                 self.line(&mut batch, start, rest.len(), 0, out);
             }
@@ -127,7 +126,7 @@ impl Source for Lines {
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.input.fd()
+        Some(self.input.fd())
     }
 
     fn progress(&self) -> Progress {

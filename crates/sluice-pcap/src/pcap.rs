@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use sluice_core::{CaptureInfo, Interface, Resolution, Section};
+use sluice_core::{CaptureInfo, Clock, Interface, PcapHeader, Resolution, Section};
 use sluice_wire::link::LinkType;
 
 mod records;
@@ -56,7 +56,7 @@ impl std::error::Error for Invalid {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// What a copy has to repeat.
-    pub section: Section,
+    pub header: PcapHeader,
     /// What every frame begins with.
     pub link: LinkType,
     /// How the records are laid out.
@@ -77,7 +77,7 @@ impl Header {
             return Err(Invalid::Version(version.0, version.1));
         }
         let link = layout.word(bytes, 20);
-        let section = Section {
+        let header = PcapHeader {
             big_endian: layout.big_endian,
             resolution: layout.resolution,
             version,
@@ -85,28 +85,38 @@ impl Header {
             snaplen: layout.word(bytes, 16),
             link_extra: link & 0xffff_0000,
         };
-        Ok(Self { section, link: LinkType(link as u16), layout })
+        Ok(Self { header, link: LinkType(link as u16), layout })
     }
 
-    /// The header for a file of packets about which this is known, with the resolution of where they came from unless
-    /// another is asked for. Packets from no file get little-endian nanoseconds.
-    pub fn of(info: &CaptureInfo, resolution: Option<Resolution>) -> Self {
-        let mut section = info.sections.first().copied().unwrap_or(Section {
-            big_endian: false,
-            resolution: Resolution::Nano,
-            version: (2, 4),
-            reserved: [0; 2],
-            snaplen: SNAPLEN,
-            link_extra: 0,
-        });
-        section.resolution = resolution.unwrap_or(section.resolution);
-        Self { section, link: info.link(0), layout: Layout::new(section.big_endian, section.resolution) }
+    /// The header for a file of packets about which this is known, with the link type of one of the interfaces and the
+    /// resolution of where they came from unless another is asked for. Packets from no file get little-endian
+    /// nanoseconds.
+    pub fn of(info: &CaptureInfo, interface: u16, resolution: Option<Resolution>) -> Self {
+        let about = info.interfaces.get(usize::from(interface));
+        let mut header = match &info.section {
+            Some(Section::Pcap(header)) => *header,
+            section => PcapHeader {
+                big_endian: matches!(section, Some(Section::Ng(ng)) if ng.header.big_endian),
+                resolution: match about {
+                    // What is coarser than a microsecond is told by microseconds.
+                    Some(Interface { clock: Clock { resolution: 0..=6, .. }, .. }) => Resolution::Micro,
+                    _ => Resolution::Nano,
+                },
+                version: (2, 4),
+                reserved: [0; 2],
+                snaplen: about.map(|i| i.snaplen).filter(|len| *len > 0).unwrap_or(SNAPLEN),
+                link_extra: about.and_then(|i| i.fcs_len).map_or(0, link_extra),
+            },
+        };
+        header.resolution = resolution.unwrap_or(header.resolution);
+        let layout = Layout::new(header.big_endian, header.resolution);
+        Self { header, link: info.link(interface), layout }
     }
 
     /// The header as it stands in a file.
     pub fn to_bytes(&self) -> [u8; HEADER] {
-        let Section { version: (major, minor), reserved, snaplen, link_extra, .. } = self.section;
-        let layout = Layout::new(self.section.big_endian, self.section.resolution);
+        let PcapHeader { version: (major, minor), reserved, snaplen, link_extra, .. } = self.header;
+        let layout = Layout::new(self.header.big_endian, self.header.resolution);
         let version = if layout.big_endian {
             u32::from(major) << 16 | u32::from(minor)
         } else {
@@ -123,15 +133,25 @@ impl Header {
 
     /// What batches of this file's packets carry.
     pub fn info(&self) -> CaptureInfo {
-        let interface = Interface { link: self.link, fcs_len: self.fcs_len(), name: None };
-        CaptureInfo { sections: vec![self.section], interfaces: vec![interface] }
+        let clock = match self.header.resolution {
+            Resolution::Micro => Clock::MICRO,
+            Resolution::Nano => Clock::NANO,
+        };
+        let (snaplen, fcs_len) = (self.header.snaplen, self.fcs_len());
+        let interface = Interface { snaplen, clock, fcs_len, ..Interface::of(self.link) };
+        CaptureInfo { section: Some(Section::Pcap(self.header)), interfaces: vec![interface] }
     }
 
     /// Bytes of frame check sequence at the end of every frame, where the header tells: it counts them in pairs.
     fn fcs_len(&self) -> Option<u8> {
-        let extra = self.section.link_extra;
+        let extra = self.header.link_extra;
         (extra & FCS_PRESENT != 0).then_some((extra >> 28) as u8 * 2)
     }
+}
+
+/// The upper bits of the link-type word that tell so many bytes of frame check sequence.
+fn link_extra(fcs_len: u8) -> u32 {
+    FCS_PRESENT | u32::from(fcs_len / 2) << 28
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub const RECOGNISE: usize = 8;
 pub enum Format {
     /// pcap, in any byte order and resolution: see [`pcap::Header`](crate::pcap::Header).
     Pcap,
-    /// pcapng.
+    /// pcapng: see [`pcapng::Blocks`](crate::pcapng::Blocks).
     Pcapng,
     /// Sun's snoop (RFC 1761).
     Snoop,
@@ -28,7 +28,6 @@ pub enum Format {
 }
 
 /// Why a format is not read, and what its user can do about it.
-const NG: &str = "a pcapng file, which is not read yet; convert it with `editcap -F pcap`";
 const SNOOP: &str = "a snoop file, which is not read; convert it with `editcap -F pcap`";
 const UNKNOWN: &str = "not a capture file";
 
@@ -36,8 +35,7 @@ impl Format {
     /// Why a file of this format cannot be read, as the rest of a sentence that begins "`x` is"; `None` where it can.
     pub fn refusal(self) -> Option<&'static str> {
         match self {
-            Format::Pcap => None,
-            Format::Pcapng => Some(NG),
+            Format::Pcap | Format::Pcapng => None,
             Format::Snoop => Some(SNOOP),
             Format::Gzip => Some("compressed by gzip, which is not read yet; unpack it with `gunzip`"),
             Format::Zstd => Some("compressed by zstd, which is not read yet; unpack it with `unzstd`"),
@@ -92,7 +90,7 @@ mod tests {
         ];
         for (bytes, format) in cases {
             assert_eq!(recognise(bytes), *format, "{bytes:x?}");
-            assert_eq!(format.refusal().is_none(), *format == Format::Pcap);
+            assert_eq!(format.refusal().is_none(), matches!(format, Format::Pcap | Format::Pcapng));
         }
     }
 }

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::{
-    Batch, CaptureInfo, Error, OptionError, Output, PacketBatch, PortType, Ports, Prepared, Reason,
-    Resolution, Sink, prepared,
+    Batch, Error, OptionError, Output, PortType, Ports, Prepared, Reason, Resolution, Sink, prepared,
 };
-use sluice_pcap::pcap::Header;
-use sluice_wire::link::LinkType;
+use sluice_pcap::{Format, Misfits, Writer};
 
 use crate::outfile::OutFile;
 
@@ -84,65 +82,38 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         Precision::Nano => Some(Resolution::Nano),
     };
     Ok(prepared::sink(Ports::sink(PortType::Packets), move |_| {
-        Ok(PcapFile { file: OutFile::create(&path)?, resolution, header: None, told: false })
+        let writer = Writer::new(None, Format::Pcap, resolution);
+        Ok(PcapFile { file: OutFile::create(&path)?, writer, told: false })
     }))
 }
 
 struct PcapFile {
     file: OutFile,
-    resolution: Option<Resolution>,
-    /// What the file begins with, once that is known.
-    header: Option<Header>,
+    writer: Writer,
     /// Whether the user was told about a second link type.
     told: bool,
 }
 
 impl PcapFile {
-    fn begin(&mut self, info: &CaptureInfo) -> Result<Header, Error> {
-        let header = Header::of(info, self.resolution);
-        self.file.write(&header.to_bytes())?;
-        self.header = Some(header);
-        Ok(header)
-    }
-
-    /// Takes out what the file cannot hold.
-    fn sort_out(&mut self, batch: &mut PacketBatch, header: &Header, out: &mut Output) {
-        let info = Arc::clone(batch.info());
-        let other = |interface| Some(info.link(interface)).filter(|link| *link != header.link);
-        if let Some(link) = (0..info.interfaces.len().max(1) as u16).find_map(other) {
-            let gone = batch.retain(|_, frame| other(frame.interface).is_none());
-            out.dropped(&LINK_TYPE_DIFFERS, gone);
-            if gone > 0 && !std::mem::replace(&mut self.told, true) {
-                let (link, of_file) = (shown(link), shown(header.link));
-                out.notice(format!("packets of link type {link} are dropped, as the file has {of_file}"));
-            }
-        }
-        if batch.frames().iter().any(|frame| !header.layout.tells(frame.time)) {
-            let gone = batch.retain(|_, frame| header.layout.tells(frame.time));
-            out.dropped(&TIME_OUT_OF_RANGE, gone);
+    /// Counts what the file cannot hold.
+    fn count(&mut self, misfits: &Misfits, out: &mut Output) {
+        out.dropped(&LINK_TYPE_DIFFERS, misfits.other_link);
+        out.dropped(&TIME_OUT_OF_RANGE, misfits.out_of_range);
+        if let Some((link, of_file)) = misfits.links.filter(|_| misfits.other_link > 0)
+            && !std::mem::replace(&mut self.told, true)
+        {
+            out.notice(format!("packets of link type `{link}` are dropped, as the file has `{of_file}`"));
         }
     }
-}
-
-fn shown(link: LinkType) -> String {
-    format!("`{link}`")
 }
 
 impl Sink for PcapFile {
     fn write(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
         let mut batch = batch.into_packets()?;
-        let header = match self.header {
-            Some(header) => header,
-            // An empty batch may come from a filter that does not know what its packets would have been.
-            None if batch.is_empty() && batch.info().interfaces.is_empty() => return Ok(()),
-            None => self.begin(batch.info())?,
-        };
-        self.sort_out(&mut batch, &header, out);
-        batch.runs(
-            out.pools(),
-            |frame, room| header.layout.write(room, frame.time, frame.captured(), frame.wire),
-            |records| self.file.write(records),
-        )
+        let misfits = self.writer.admit(&mut batch);
+        self.count(&misfits, out);
+        let all = 0..batch.len();
+        self.writer.write(&mut batch, all, out.pools(), |bytes| self.file.write(bytes))
     }
 
     fn flush(&mut self, _: &mut Output) -> Result<(), Error> {
@@ -150,9 +121,7 @@ impl Sink for PcapFile {
     }
 
     fn finish(&mut self, _: &mut Output) -> Result<(), Error> {
-        if self.header.is_none() {
-            self.begin(&CaptureInfo::of(LinkType::ETHERNET))?;
-        }
+        self.writer.finish(|bytes| self.file.write(bytes))?;
         self.file.finish()
     }
 }

@@ -2,11 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn section() -> impl Strategy<Value = Section> {
+fn file_header() -> impl Strategy<Value = PcapHeader> {
     let resolution = prop_oneof![Just(Resolution::Micro), Just(Resolution::Nano)];
     let minor = 3..9_u16;
     (any::<bool>(), resolution, minor, any::<[u32; 2]>(), any::<u32>(), any::<u16>()).prop_map(
-        |(big_endian, resolution, minor, reserved, snaplen, extra)| Section {
+        |(big_endian, resolution, minor, reserved, snaplen, extra)| PcapHeader {
             big_endian,
             resolution,
             version: (2, minor),
@@ -18,7 +18,7 @@ fn section() -> impl Strategy<Value = Section> {
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
-    section().prop_map(|s| Layout::new(s.big_endian, s.resolution))
+    file_header().prop_map(|s| Layout::new(s.big_endian, s.resolution))
 }
 
 /// One record with `data`, written by `layout`.
@@ -30,14 +30,14 @@ fn record(layout: Layout, time: i64, data: &[u8], wire: u32) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn a_header_written_is_the_header_read(section in section(), link: u16) {
-        let info = CaptureInfo { sections: vec![section], ..CaptureInfo::of(LinkType(link)) };
-        let header = Header::of(&info, None);
+    fn a_header_written_is_the_header_read(told in file_header(), link: u16) {
+        let info = CaptureInfo { section: Some(Section::Pcap(told)), ..CaptureInfo::of(LinkType(link)) };
+        let header = Header::of(&info, 0, None);
         let bytes = header.to_bytes();
         prop_assert_eq!(Header::parse(&bytes), Ok(header));
-        prop_assert_eq!(header.section, section);
+        prop_assert_eq!(header.header, told);
         prop_assert_eq!(header.link, LinkType(link));
-        prop_assert_eq!(header.info().sections, vec![section]);
+        prop_assert_eq!(header.info().section, Some(Section::Pcap(told)));
     }
 
     #[test]

@@ -153,6 +153,7 @@ proptest! {
             batch.iter().flat_map(|(_, data)| [&[data.len() as u8; HEADROOM], data].concat()).collect();
         let mut written = Vec::new();
         let done: Result<(), Infallible> = batch.runs(
+            0..batch.len(),
             &pools,
             |frame, room| room.fill(frame.captured() as u8),
             |run| {

@@ -2,7 +2,9 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sluice_core::{Batch, Interface, Kind};
+use sluice_core::{Batch, CaptureInfo, Interface, Kind, PacketBatch};
+use sluice_pcap::pcap::Header;
+use sluice_wire::link::LinkType;
 
 use super::*;
 use crate::testing::{Bench, Pcap, packets, sink, source};
@@ -104,7 +106,7 @@ fn a_second_input_is_written_as_the_first_one_was() {
 fn no_input_at_all_gives_a_valid_file() {
     let (file, ..) = written(json!({}), vec![]);
     let header = Header::parse(&file).unwrap();
-    assert_eq!((file.len(), header.link, header.section.snaplen), (24, LinkType::ETHERNET, 262_144));
+    assert_eq!((file.len(), header.link, header.header.snaplen), (24, LinkType::ETHERNET, 262_144));
     // An empty batch that knows nothing does not decide what the file is.
     let bench = Bench::new(Kind::Sink, "pcap_file");
     let mut all = vec![bench.out.packets().into()];
@@ -134,7 +136,7 @@ fn one_batch_may_have_several_link_types() {
     let mut all = read(&Pcap::micro().packet(1, 0, b"one", 3).packet(2, 0, b"two", 3).bytes);
     let Some(Batch::Packets(batch)) = all.last_mut() else { panic!("no packets") };
     let mut info = CaptureInfo::clone(batch.info());
-    info.interfaces.push(Interface { link: LinkType::RAW, fcs_len: None, name: None });
+    info.interfaces.push(Interface::of(LinkType::RAW));
     batch.frames_mut()[0].interface = 1;
     let slab = whole(batch);
     batch.fill(slab, Arc::new(info));

@@ -31,7 +31,7 @@ fn ended(lines: &[String]) -> String {
 }
 
 fn capture(packets: &[Vec<u8>]) -> Vec<u8> {
-    let header = Header::of(&CaptureInfo::of(LinkType::ETHERNET), Some(Resolution::Micro));
+    let header = Header::of(&CaptureInfo::of(LinkType::ETHERNET), 0, Some(Resolution::Micro));
     let mut file = header.to_bytes().to_vec();
     let mut time = 0;
     for packet in packets {
