@@ -37,10 +37,13 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates of others that not everybody may use.
-const RESTRICTED: [(&str, &[&str]); 8] = [
+const RESTRICTED: [(&str, &[&str]); 11] = [
     ("anyhow", &["sluice"]),
     ("clap", &["sluice"]),
+    ("flate2", &["sluice-io"]),
     ("indicatif", &["sluice"]),
+    ("lz4_flex", &["sluice-io"]),
+    ("ruzstd", &["sluice-io"]),
     ("annotate-snippets", &["sluice-config"]),
     ("saphyr-parser", &["sluice-config"]),
     ("serde_yaml", &["sluice", "sluice-config", "sluice-testkit"]),

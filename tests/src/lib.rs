@@ -119,6 +119,24 @@ impl Folder {
     }
 }
 
+/// What another program makes of these bytes; nothing, and the test is [skipped](skip), where there is no such program.
+pub fn tool(program: &str, args: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+    let folder = Folder::new();
+    folder.write("in", input);
+    let mut command = Command::new(program);
+    command.args(args).stdin(File::open(folder.path("in")).expect("it was just written"));
+    match command.stderr(Stdio::inherit()).output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{program} {args:?}: {}", output.status);
+            Some(output.stdout)
+        }
+        Err(e) => {
+            skip(&format!("there is no `{program}`: {e}"));
+            None
+        }
+    }
+}
+
 /// Waits for a process, and fails the test when that takes too long.
 pub fn wait(child: &mut Child) -> ExitStatus {
     let until = Instant::now() + PATIENCE;

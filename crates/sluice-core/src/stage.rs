@@ -157,12 +157,18 @@ pub struct Progress {
 /// Produces batches.
 ///
 /// One instance is owned by one thread and all its methods are called there. It does not wait: what would block returns
-/// [`Next::Idle`]. After an error, after [`Next::End`], or when the run is told to stop, nothing more is called and the
-/// instance is dropped.
+/// [`Next::Idle`]. After an error, after [`Next::End`], or once [`stopped`](Source::stopped) was called, nothing more is
+/// called and the instance is dropped.
 pub trait Source: Send {
     /// Emits at most a few batches. Called again and again; before each call the runtime has waited until there is room
     /// for more, so a source never has to hold back.
     fn next(&mut self, out: &mut Output) -> Result<Next, Error>;
+
+    /// The last call when the run is told to stop, instead of another `next`: for telling the user what was left. Nothing
+    /// is emitted here.
+    fn stopped(&mut self, out: &mut Output) {
+        let _ = out;
+    }
 
     /// The descriptor to wait for after [`Next::Idle`].
     fn fd(&self) -> Option<BorrowedFd<'_>> {

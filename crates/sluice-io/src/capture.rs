@@ -1,7 +1,6 @@
 //! Reading a capture file or stream: packets stay where they were read, so none is copied.
 
 use std::os::fd::BorrowedFd;
-use std::path::Path;
 use std::sync::Arc;
 
 use sluice_core::{CaptureInfo, Error, Next, Output, PacketBatch, PoolBuf, Progress, Slab, Source};
@@ -20,6 +19,8 @@ pub(crate) struct Capture {
     told: Option<Arc<CaptureInfo>>,
     /// The slab to read into next, which begins with what was not whole before.
     slab: Option<PoolBuf>,
+    /// Whether all that was there has been read.
+    idle: bool,
     /// A slab that was read only to some place, for what comes there goes into another batch.
     half: Option<(Arc<PoolBuf>, usize, Fill)>,
     /// How much of the file was read and is done with.
@@ -27,14 +28,15 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    /// Opens a capture. The start of a regular file is checked at once, that of a stream when it comes.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    /// Begins to read a capture. The start of a regular file is checked at once, that of a stream when it comes.
+    pub(crate) fn new(input: Input) -> Result<Self, Error> {
         let mut capture = Self {
-            input: Input::open(path)?,
+            input,
             head: PoolBuf::detached(Reader::HEAD),
             reader: None,
             told: None,
             slab: None,
+            idle: false,
             half: None,
             offset: 0,
         };
@@ -49,9 +51,11 @@ impl Capture {
         if self.input.fill(&mut self.head)? == Fill::Idle {
             return Ok(());
         }
-        let head = self.head.filled();
-        let (reader, done) =
-            Reader::begin(head).map_err(|why| Error::input(format!("{} {why}", self.input.name())))?;
+        let refused = |why| match self.input.damage() {
+            Some(damage) => Error::input(format!("{} {damage}", self.input.name())),
+            None => Error::input(format!("{} {why}", self.input.name())),
+        };
+        let (reader, done) = Reader::begin(self.head.filled()).map_err(refused)?;
         self.offset = done as u64;
         self.reader = Some(reader);
         Ok(())
@@ -71,14 +75,24 @@ impl Source for Capture {
         if self.reader.is_none() {
             self.begin()?;
         }
-        let Some(mut reader) = self.reader.take() else { return Ok(Next::Idle(None)) };
+        let Some(mut reader) = self.reader.take() else { return Ok(self.input.idle(out.now())) };
         let next = self.read(&mut reader, out);
         self.reader = Some(reader);
         next
     }
 
+    fn stopped(&mut self, out: &mut Output) {
+        let Some(reader) = self.reader.as_ref().filter(|_| self.idle && self.input.is_followed()) else {
+            return;
+        };
+        if self.slab.as_ref().is_some_and(|slab| slab.filled().len() > reader.margin()) {
+            let (name, place) = (self.input.name(), reader.position());
+            out.notice(format!("when the run was stopped, {name} ended in the middle of {place}, at byte {}; all before it was read", self.offset));
+        }
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.input.fd())
+        self.input.fd()
     }
 
     fn progress(&self) -> Progress {
@@ -104,6 +118,7 @@ impl Capture {
                 (Arc::new(slab), margin, fill)
             }
         };
+        self.idle = fill == Fill::Idle;
         let mut at = start;
         let mut batch = batch(&Slab::Owned(Arc::clone(&slab)), reader, out);
         let stop = reader.read(slab.filled(), &mut at, &mut batch);
@@ -112,7 +127,7 @@ impl Capture {
             // Nothing of it was whole, so nobody else holds it.
             drop(batch);
             self.slab = Arc::into_inner(slab);
-            return Ok(Next::Idle(None));
+            return Ok(self.input.idle(out.now()));
         }
 
         let rest = slab.filled().get(at..).unwrap_or_default();
@@ -134,7 +149,7 @@ impl Capture {
                 Next::End
             }
             (Stop::NeedMore(_), Fill::End) => {
-                if !rest.is_empty() {
+                if !self.input.tell_end(out) && !rest.is_empty() {
                     let place = place();
                     out.lost(format!("{name} ends in the middle of {place}; all before it was read"));
                 }
@@ -142,7 +157,7 @@ impl Capture {
             }
             (Stop::NeedMore(wanted), Fill::Full | Fill::Idle) => {
                 self.slab = Some(self.slab(rest, margin, wanted, out));
-                if fill == Fill::Idle { Next::Idle(None) } else { Next::More }
+                if fill == Fill::Idle { self.input.idle(out.now()) } else { Next::More }
             }
         };
         // Whoever gets the batch may change its bytes in place only when nobody else holds them.

@@ -14,6 +14,7 @@ mod outfile;
 mod rotate;
 mod sinks;
 mod sources;
+mod unpack;
 
 #[cfg(test)]
 mod testing;

@@ -89,7 +89,7 @@ impl Source for Lines {
         let fill = self.input.fill(&mut slab)?;
         let next = match fill {
             Fill::Full => Next::More,
-            Fill::Idle => Next::Idle(None),
+            Fill::Idle => self.input.idle(out.now()),
             Fill::End => Next::End,
         };
         if fill != Fill::End && memrchr(b'\n', &slab.filled()[held..]).is_none() {
@@ -109,6 +109,7 @@ impl Source for Lines {
         }
         let rest = &bytes[start..];
         if fill == Fill::End {
+            self.input.tell_end(out);
             if !rest.is_empty() {
                 self.line(&mut batch, start, rest.len(), 0, out);
             }
@@ -126,7 +127,7 @@ impl Source for Lines {
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.input.fd())
+        self.input.fd()
     }
 
     fn progress(&self) -> Progress {

@@ -173,3 +173,57 @@ impl Pcap {
         self
     }
 }
+
+/// The three formats that are unpacked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Packing {
+    Gzip,
+    Zstd,
+    /// Blocks that look back on those before, or do not.
+    Lz4 {
+        linked: bool,
+    },
+}
+
+pub(crate) const PACKINGS: [Packing; 4] =
+    [Packing::Gzip, Packing::Zstd, Packing::Lz4 { linked: false }, Packing::Lz4 { linked: true }];
+
+impl Packing {
+    /// One frame with this content.
+    pub(crate) fn pack(self, content: &[u8]) -> Vec<u8> {
+        match self {
+            Packing::Gzip => {
+                use std::io::Write;
+                let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+                packer.write_all(content).unwrap();
+                packer.finish().unwrap()
+            }
+            Packing::Zstd => {
+                ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
+            }
+            Packing::Lz4 { linked } => lz4(content, linked),
+        }
+    }
+}
+
+/// An lz4 frame with every field that there can be, in blocks of 64 KiB at most.
+fn lz4(content: &[u8], linked: bool) -> Vec<u8> {
+    use twox_hash::XxHash32;
+    let sum = |bytes: &[u8]| XxHash32::oneshot(0, bytes);
+    let mut frame = vec![0x04, 0x22, 0x4d, 0x18, if linked { 0x5c } else { 0x7c }, 0x40];
+    frame.extend((content.len() as u64).to_le_bytes());
+    frame.push((sum(&frame[4..]) >> 8) as u8);
+    for (at, block) in content.chunks(50_000).enumerate() {
+        let before = if linked { &content[..at * 50_000] } else { &[] };
+        let window = &before[before.len() - before.len().min(65_536)..];
+        let packed = lz4_flex::block::compress_with_dict(block, window);
+        // What does not get smaller is stored as it is.
+        let (flag, data) = if packed.len() < block.len() { (0, &packed[..]) } else { (1 << 31, block) };
+        frame.extend((data.len() as u32 | flag).to_le_bytes());
+        frame.extend(data);
+        frame.extend(sum(data).to_le_bytes());
+    }
+    frame.extend([0; 4]);
+    frame.extend(sum(content).to_le_bytes());
+    frame
+}

@@ -58,11 +58,15 @@ impl Thread {
                 self.wait(Until::Credit(credits))?;
             }
             let cell = &mut self.cells[0];
-            if self.control.is_stopping() || cell.failed.is_some() {
+            let Stage::Source(source) = &mut cell.stage else { break };
+            if cell.failed.is_some() {
                 break;
             }
-            let Stage::Source(source) = &mut cell.stage else { break };
             cell.out.set_now(now());
+            if self.control.is_stopping() {
+                source.stopped(&mut cell.out);
+                break;
+            }
             let next = source.next(&mut cell.out);
             cell.counters.publish_progress(source.progress());
             let result = cell.collect(false);

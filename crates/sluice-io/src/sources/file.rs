@@ -17,6 +17,10 @@ sluice_core::register! {
     /// A line ends in `\n` or `\r\n`; the last may lack its ending. All other bytes, NUL and invalid UTF-8 among them,
     /// are passed on as they are. The time of a record is when it was read, until a filter finds a better one in it.
     ///
+    /// What is compressed by gzip, zstd or lz4 is recognised by its first bytes, whatever its name, and unpacked as it
+    /// comes. Where that ends early or is corrupt, everything before is passed on, the user is told, and the run ends with
+    /// exit code 65.
+    ///
     /// ## Ports and drop reasons
     ///
     /// Gives records. Memory stays bounded, so there is a limit to lines:

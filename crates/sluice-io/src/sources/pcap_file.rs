@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sluice_core::{OptionError, PortType, Ports, Prepared, prepared};
 
 use crate::capture::Capture;
+use crate::input::Input;
 
 sluice_core::register! {
     /// Reads packets from a pcap or pcapng file.
@@ -16,12 +17,19 @@ sluice_core::register! {
     /// microseconds, nanoseconds and the longer record headers of patched libpcaps; of pcapng sections in either byte
     /// order, any number of interfaces with their link types and clocks, and every kind of packet block. What else a
     /// pcapng file holds (names, secrets, statistics, comments, blocks that nobody knows) stays with the packets up to a
-    /// sink that can write it. Packets stay where they were read, so nothing is copied. Other capture formats and
-    /// compressed files are refused with a sentence that says how to convert them.
+    /// sink that can write it. Packets stay where they were read, so nothing is copied.
+    ///
+    /// What is compressed by gzip, zstd or lz4 is recognised by its first bytes, whatever its name, and unpacked as it
+    /// comes. Other formats are refused with a sentence that says how to convert them.
     ///
     /// A packet from a simple packet block, which tells no time, has the time 0. Where a file ends in the middle of a
-    /// packet or block, or a length cannot be true, every packet before is passed on, the user is told, and the run ends
-    /// with exit code 65. So it does when a section is of a version that is not known; that section alone is skipped.
+    /// packet, of a block or of its compressed data, or a length cannot be true, every packet before is passed on, the
+    /// user is told, and the run ends with exit code 65. So it does when a section is of a version that is not known; that
+    /// section alone is skipped.
+    ///
+    /// With `follow: true`, the end of a regular file is not its end: it is read on as it grows, until the run is stopped
+    /// by a signal. A file that is moved, deleted or replaced is read to its end; one that becomes shorter is given up,
+    /// which is a loss (exit code 65).
     ///
     /// ## Ports and drop reasons
     ///
@@ -46,13 +54,18 @@ sluice_core::register! {
 struct Options {
     /// The file to read, relative to the working directory; `-` is standard input.
     path: PathBuf,
+    /// Go on reading a regular file while it grows.
+    #[serde(default)]
+    follow: bool,
 }
 
-fn prepare(Options { path }: Options) -> Result<Arc<dyn Prepared>, OptionError> {
+fn prepare(Options { path, follow }: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     if path.as_os_str().is_empty() {
         return Err(OptionError::at("path", "the path is empty"));
     }
-    Ok(prepared::source(Ports::source(PortType::Packets), move |_| Capture::open(&path)))
+    Ok(prepared::source(Ports::source(PortType::Packets), move |_| {
+        Capture::new(if follow { Input::follow(&path)? } else { Input::open(&path)? })
+    }))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ sluice_core::register! {
     /// Reads the lines of standard input as records, and ends when it is closed.
     ///
     /// Lines are passed on as soon as they are there. Otherwise it is the same as `file`: a line ends in `\n` or `\r\n`,
-    /// the last may lack its ending, and all other bytes are passed on as they are.
+    /// the last may lack its ending, all other bytes are passed on as they are, and what is compressed is unpacked.
     ///
     /// ## Ports and drop reasons
     ///

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use sluice_core::{Batch, Flags, Kind, Next, Section};
 
-use crate::testing::{Bench, Packet, Pcap, packets, source};
+use crate::testing::{Bench, PACKINGS, Packet, Pcap, packets, source};
 
 fn bench() -> Bench {
     Bench::new(Kind::Source, "pcap_file")
@@ -127,10 +127,7 @@ fn what_is_not_pcap_is_refused_in_one_sentence() {
             &[0x0a, 0x0d, 0x0d, 0x0a, 0x1c, 0, 0, 0, 1, 2, 3, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             "`x.pcap` cannot be read: there is no byte-order magic of pcapng",
         ),
-        (
-            &[0x1f, 0x8b, 8, 0],
-            "`x.pcap` is compressed by gzip, which is not read yet; unpack it with `gunzip`",
-        ),
+        (b"\xfd7zXZ\0", "`x.pcap` is compressed by xz, which is not read; unpack it with `unxz`"),
         (&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0], "`x.pcap` ends in the middle of its file header"),
         (
             &[0xd4, 0xc3, 0xb2, 0xa1, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
@@ -227,4 +224,131 @@ fn nobody_else_holds_the_bytes_of_a_batch() {
     let before = batch.weight();
     batch.edit(bench.out.pools()).packet(0).unwrap().1[0] = 8;
     assert_eq!(batch.weight(), before, "the edit moved the packet");
+}
+
+#[test]
+fn a_compressed_file_is_unpacked_and_its_loss_is_told() {
+    let file = Pcap::micro().packet(1, 0, b"one", 3).packet(2, 0, b"two", 3).bytes;
+    for packing in PACKINGS {
+        let packed = packing.pack(&file);
+        let (packets, notices, lost) = read(&packed).unwrap();
+        assert_eq!((packets.len(), notices, lost), (2, vec![], 0), "{packing:?}");
+        // Two frames, the second one cut off: the packet in the first is whole.
+        let packed = [packing.pack(&file[..43]), packing.pack(&file[43..])].concat();
+        let (packets, notices, lost) = read(&packed[..packed.len() - 1]).unwrap();
+        assert!(!packets.is_empty());
+        assert_eq!((notices.len(), lost), (1, 1), "{notices:?}");
+        assert!(notices[0].starts_with("`x.pcap` ends in the middle of its "), "{notices:?}");
+        assert!(
+            notices[0].ends_with(&format!(" data, at byte {}; all before it was read", packed.len() - 1))
+        );
+        let refused = read(&packed[..12]).unwrap_err();
+        assert!(refused.starts_with("`x.pcap` ends in the middle of its "), "{refused}");
+    }
+}
+
+/// A capture that is followed, in a folder of its own.
+struct Followed {
+    folder: tempfile::TempDir,
+    file: fs::File,
+    source: Box<dyn sluice_core::Source>,
+    bench: Bench,
+}
+
+impl Followed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.pcap");
+        let file = fs::File::create(&path).unwrap();
+        let mut bench = bench();
+        bench.out.set_now(1_000_000_000);
+        Self {
+            source: source("pcap_file", json!({"path": path, "follow": true})).unwrap(),
+            folder,
+            file,
+            bench,
+        }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("x.pcap")
+    }
+
+    /// What the source wants after a call, and how many packets it gave.
+    fn next(&mut self) -> (Next, usize) {
+        let next = self.source.next(&mut self.bench.out).unwrap();
+        (next, packets(self.bench.batches()).len())
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let folder = format!("{}/", self.folder.path().display());
+        self.bench.notices().into_iter().map(|notice| notice.replace(&folder, "")).collect()
+    }
+}
+
+const LATER: Next = Next::Idle(Some(1_100_000_000));
+
+#[test]
+fn a_file_that_grows_is_followed() {
+    let bytes = Pcap::micro().packet(1, 0, b"one", 3).packet(2, 0, b"two", 3).bytes;
+    for packing in [None, Some(PACKINGS[0]), Some(PACKINGS[2])] {
+        let pack = |bytes: &[u8]| packing.map_or(bytes.to_vec(), |packing| packing.pack(bytes));
+        let mut followed = Followed::new();
+        assert_eq!(followed.next(), (LATER, 0), "it is empty");
+        assert!(followed.source.fd().is_none(), "a regular file is always readable");
+        for (piece, packets) in [(0..10, 0), (10..45, 1), (45..60, 0), (60..62, 1)] {
+            followed.file.write_all(&pack(&bytes[piece.clone()])).unwrap();
+            assert_eq!(followed.next(), (LATER, packets), "{piece:?} {packing:?}");
+            assert_eq!(followed.next(), (LATER, 0));
+        }
+        followed.source.stopped(&mut followed.bench.out);
+        assert_eq!((followed.notices(), followed.bench.tally().lost), (vec![], 0));
+    }
+}
+
+#[test]
+fn what_was_begun_when_a_followed_file_is_left_is_told() {
+    let mut followed = Followed::new();
+    followed.file.write_all(&Pcap::micro().packet(1, 0, b"one", 3).bytes[..41]).unwrap();
+    followed.next();
+    followed.source.stopped(&mut followed.bench.out);
+    assert_eq!(
+        followed.notices(),
+        [
+            "when the run was stopped, `x.pcap` ended in the middle of record 1, at byte 24; all before it was read"
+        ]
+    );
+    assert_eq!(followed.bench.tally().lost, 0);
+}
+
+#[test]
+fn a_followed_file_that_becomes_shorter_is_given_up() {
+    let mut followed = Followed::new();
+    followed.file.write_all(&Pcap::micro().packet(1, 0, b"one", 3).bytes).unwrap();
+    assert_eq!(followed.next(), (LATER, 1));
+    followed.file.set_len(30).unwrap();
+    assert_eq!(followed.next(), (Next::End, 0));
+    assert_eq!(
+        followed.notices(),
+        ["`x.pcap` became shorter than what was read of it; it is not followed any more"]
+    );
+    assert_eq!(followed.bench.tally().lost, 1);
+}
+
+#[test]
+fn a_followed_file_that_goes_is_read_to_its_end() {
+    let mut followed = Followed::new();
+    let bytes = Pcap::micro().packet(1, 0, b"one", 3).packet(2, 0, b"two", 3).bytes;
+    followed.file.write_all(&bytes[..43]).unwrap();
+    assert_eq!(followed.next(), (LATER, 1));
+    fs::write(followed.folder.path().join("new"), b"").unwrap();
+    fs::rename(followed.folder.path().join("new"), followed.path()).unwrap();
+    assert_eq!(followed.next(), (LATER, 0), "its writer may not have finished");
+    followed.file.write_all(&bytes[43..]).unwrap();
+    assert_eq!(followed.next(), (Next::End, 1));
+    assert_eq!(
+        followed.notices(),
+        ["`x.pcap` was moved, deleted or replaced; it was read to its end and is not followed any more"]
+    );
+    assert_eq!(followed.bench.tally().lost, 0);
 }

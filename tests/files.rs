@@ -1,0 +1,134 @@
+//! Files as other programs write and read them: compressed, growing, in pieces.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use sluice_tests::{Folder, packets, pcap, tool, until, wait};
+
+const COPY: &str = "\
+version: 1
+params: {input: {}, output: {default: out.pcap}}
+stages:
+  - {source: pcap_file, path: '${input}'}
+  - {sink: pcap_file, path: '${output}'}
+";
+
+/// A folder with a pipeline.
+fn folder(pipeline: &str) -> Folder {
+    let folder = Folder::new();
+    folder.write("p.yaml", pipeline);
+    folder
+}
+
+/// A capture of this many packets, each of which differs from the others.
+fn capture(count: usize) -> Vec<u8> {
+    let packet = |i: usize| {
+        let mut packet = vec![2; 60 + i % 1400];
+        packet[20..28].copy_from_slice(&(i as u64).to_be_bytes());
+        packet
+    };
+    pcap(&(0..count).map(packet).collect::<Vec<_>>())
+}
+
+/// What compresses, with arguments, and the ending that its files have.
+const PACKERS: [(&str, &[&str]); 8] = [
+    ("gzip", &["-1"]),
+    ("gzip", &["-9"]),
+    ("zstd", &["-1"]),
+    ("zstd", &["-19", "--no-check"]),
+    ("zstd", &["--long=27"]),
+    ("lz4", &["-q", "-1", "-BD", "--content-size"]),
+    ("lz4", &["-q", "-9", "-BX", "-B4"]),
+    ("lz4", &["-q", "--no-frame-crc", "-B7"]),
+];
+
+#[test]
+fn what_other_programs_compressed_is_unpacked() {
+    let file = capture(3000);
+    for (program, args) in PACKERS {
+        let Some(packed) = tool(program, args, &file) else { continue };
+        let folder = folder(COPY);
+        // Neither the name nor whether it is a pipe matters, and frames may follow each other.
+        let (first, second) = file.split_at(100_000);
+        let parts = [first, second].map(|part| tool(program, args, part).unwrap());
+        folder.write("a.pcap", &packed).write("b", parts.concat());
+        for (input, stdin) in [("a.pcap", "p.yaml"), ("b", "p.yaml"), ("-", "a.pcap"), ("-", "b")] {
+            let ran = folder.sluice_with(&["run", "p.yaml", "-q", &format!("input={input}")], stdin);
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{program} {args:?} {input}");
+            assert!(folder.read("out.pcap") == file, "{program} {args:?} {input}");
+        }
+    }
+}
+
+#[test]
+fn compressed_input_that_is_cut_off_or_corrupt_gives_what_was_before() {
+    // Longer than the largest block of lz4, of which nothing is given before it is whole.
+    let file = capture(13_000);
+    for (program, args) in PACKERS {
+        let Some(packed) = tool(program, args, &file) else { continue };
+        let folder = folder(COPY);
+        let half = packed.len() / 2;
+        let mut corrupt = packed.clone();
+        corrupt[half..half + 400].fill(0xff);
+        for (name, bytes) in [("cut", &packed[..half]), ("corrupt", &corrupt)] {
+            folder.write(name, bytes);
+            let ran = folder.sluice(&["run", "p.yaml", "-q", &format!("input={name}")]);
+            assert_eq!(ran.code, 65, "{program} {args:?} {name}: {}", ran.stderr);
+            // What is corrupt may well be unpacked to packets that cannot be.
+            let place =
+                if name == "cut" { format!("{program} data, at byte {half};") } else { "corrupt".into() };
+            assert!(ran.stderr.contains(&place), "{}", ran.stderr);
+            let came = packets(&folder.read("out.pcap")).len();
+            assert!((1..13_001).contains(&came), "{program} {args:?} {name}: {came} packets");
+        }
+    }
+}
+
+#[test]
+fn compressed_logs_are_unpacked_too() {
+    let folder =
+        folder("version: 1\nstages:\n- {source: file, path: in.log.gz}\n- {sink: file, path: out.log}\n");
+    let text = "one\ntwo\nthree";
+    let Some(packed) = tool("gzip", &[], text.as_bytes()) else { return };
+    folder.write("in.log.gz", packed);
+    assert_eq!(folder.sluice(&["run", "p.yaml", "-q"]).code, 0);
+    assert_eq!(folder.read("out.log"), text.as_bytes());
+}
+
+#[test]
+fn xz_and_bzip2_are_refused() {
+    let folder = folder(COPY);
+    for (magic, name, unpack) in [(&b"\xfd7zXZ\0"[..], "xz", "unxz"), (b"BZh91AY&SY", "bzip2", "bunzip2")] {
+        folder.write("in", magic);
+        let ran = folder.sluice(&["run", "p.yaml", "-q", "input=in"]);
+        let sentence = format!("`in` is compressed by {name}, which is not read; unpack it with `{unpack}`");
+        assert!(ran.code == 1 && ran.stderr.contains(&sentence), "{} {}", ran.code, ran.stderr);
+        assert!(!folder.path("out.pcap").exists());
+    }
+}
+
+#[test]
+fn a_growing_file_is_followed_until_a_signal_comes() {
+    let file = capture(200);
+    let gzip = tool("gzip", &[], &file);
+    for bytes in [Some(&file), gzip.as_ref()].into_iter().flatten() {
+        let folder = folder(
+            "version: 1\nstages:\n- {source: pcap_file, path: in.pcap, follow: true}\n\
+             - {sink: pcap_file, path: out.pcap}\n- {sink: file, path: log, append: true, inputs: pcap_file}\n",
+        );
+        folder.write("in.pcap", "");
+        let mut child = folder.command(&["run", "p.yaml", "-q"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut writer = OpenOptions::new().append(true).open(folder.path("in.pcap")).unwrap();
+        for piece in bytes.chunks(bytes.len() / 3 + 1) {
+            writer.write_all(piece).unwrap();
+            let before = folder.path("log").metadata().map_or(0, |about| about.len());
+            until("packets came", || folder.path("log").metadata().is_ok_and(|about| about.len() > before));
+        }
+        until("all came", || folder.read("log").iter().filter(|byte| **byte == b'\n').count() == 200);
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        assert_eq!(wait(&mut child).code(), Some(0));
+        assert!(folder.read("out.pcap") == file);
+    }
+}
