@@ -7,6 +7,8 @@ use crate::layers::{Proto, Stop, flag};
 
 /// The length of the header without options.
 pub const LEN: usize = 20;
+/// The offset of the header checksum.
+pub const CHECKSUM: usize = 10;
 /// More fragments follow.
 pub const MORE_FRAGMENTS: u16 = 0x2000;
 /// Must not be fragmented.

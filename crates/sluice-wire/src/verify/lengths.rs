@@ -9,6 +9,13 @@ use crate::pseudo::claimed_end;
 /// A length field that cannot be true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LengthError {
+    /// The length of an IEEE 802.3 frame longer than what was on the wire.
+    FrameLength {
+        /// What the field says.
+        claimed: usize,
+        /// How many bytes the wire had for it.
+        available: usize,
+    },
     /// An IPv4 header shorter than 20 bytes or longer than its packet, in bytes.
     HeaderLength(usize),
     /// An IPv4 total length shorter than the header or longer than what was on the wire.
@@ -55,6 +62,7 @@ impl fmt::Display for LengthError {
         let (field, claimed, available) = match self {
             Self::HeaderLength(claimed) => return write!(f, "impossible IPv4 header length {claimed}"),
             Self::Header => return f.write_str("a header does not fit into what contains it"),
+            Self::FrameLength { claimed, available } => ("802.3 frame length", claimed, available),
             Self::TotalLength { claimed, available } => ("IPv4 total length", claimed, available),
             Self::PayloadLength { claimed, available } => ("IPv6 payload length", claimed, available),
             Self::UdpLength { claimed, available } => ("UDP length", claimed, available),
@@ -67,8 +75,9 @@ impl fmt::Display for LengthError {
 
 impl std::error::Error for LengthError {}
 
-pub(super) fn check(frame: &[u8], layers: &Layers, wire_len: u32) -> Result<(), LengthError> {
-    let wire = frame.len().max(wire_len as usize);
+/// Checks a packet that could reach up to the offset `wire` on the wire.
+pub(super) fn check(frame: &[u8], layers: &Layers, wire: usize) -> Result<(), LengthError> {
+    check_llc(frame, layers, wire)?;
     match layers.network() {
         Some((Proto::Ipv4, at)) => check_v4(frame, layers, at, wire.saturating_sub(at))?,
         Some((_, at)) => {
@@ -85,6 +94,26 @@ pub(super) fn check(frame: &[u8], layers: &Layers, wire_len: u32) -> Result<(), 
         check_transport(frame, layers, proto, at)?;
     }
     if layers.stop() == Stop::BadLength { Err(LengthError::Header) } else { Ok(()) }
+}
+
+/// The length that stands in the place of an EtherType: padding may follow, but what it counts must be there.
+fn check_llc(frame: &[u8], layers: &Layers, wire: usize) -> Result<(), LengthError> {
+    let mut last = None;
+    for header in layers.own() {
+        match (last, header) {
+            (Some(Proto::Ethernet | Proto::Vlan), (Proto::Llc, at)) => {
+                let claimed = at.checked_sub(2).and_then(|field| be16(frame, field)).map_or(0, usize::from);
+                let available = wire.saturating_sub(at);
+                if claimed > available {
+                    return Err(LengthError::FrameLength { claimed, available });
+                }
+            }
+            (_, (proto, _)) if !proto.is_link() => break,
+            _ => {}
+        }
+        last = Some(header.0);
+    }
+    Ok(())
 }
 
 fn check_v4(frame: &[u8], layers: &Layers, at: usize, available: usize) -> Result<(), LengthError> {

@@ -2,15 +2,17 @@
 //!
 //! What counts is the length that the IP header gives: padding and trailers are no part of the packet.
 
+mod cover;
 mod lengths;
+mod repair;
 
 pub use lengths::LengthError;
+pub use repair::{Repair, repair};
 
-use crate::checksum;
-use crate::decode::{array, be16, igmp, ipv4, sctp, tcp, udp, udplite};
+use crate::decode::{be16, igmp, sctp, tcp, udp, udplite};
 use crate::decode::{icmpv4, icmpv6, mobility};
-use crate::layers::{Layers, Proto, Stop};
-use crate::pseudo::{Pseudo, claimed_end};
+use crate::layers::{Layers, Proto};
+use crate::pseudo::claimed_end;
 
 /// What the capturing kernel said about the upper-layer checksum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -24,6 +26,13 @@ pub enum Offload {
     Valid,
 }
 
+impl Offload {
+    /// What it says about packets in tunnels: the hardware computes them too, but may have looked at the outside alone.
+    fn inside(self) -> Self {
+        if self == Self::Valid { Self::None } else { self }
+    }
+}
+
 /// What can be said about one checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
@@ -35,7 +44,7 @@ pub enum Verdict {
     Unverifiable,
     /// It had not been computed when the packet was captured.
     Offloaded,
-    /// The packet has none: no such header, a protocol without one, or UDP over IPv4 that does without.
+    /// The packet has none: no such header, a protocol without one, or UDP that does without where it may.
     Absent,
 }
 
@@ -48,73 +57,72 @@ pub struct Verdicts {
     pub network: Verdict,
     /// The checksum of the transport header or control message.
     pub transport: Verdict,
+    /// The checksum of the GRE header, which covers what the tunnel carries.
+    pub tunnel: Verdict,
 }
 
 impl Verdicts {
     /// Whether nothing is known to be wrong.
     pub fn is_acceptable(&self) -> bool {
-        self.lengths.is_ok() && self.network != Verdict::Bad && self.transport != Verdict::Bad
+        self.lengths.is_ok() && ![self.network, self.transport, self.tunnel].contains(&Verdict::Bad)
     }
 }
 
 /// Checks lengths and checksums of the outermost IP packet of `frame`, of which `wire_len` bytes were on the wire.
 pub fn check(frame: &[u8], layers: &Layers, wire_len: u32, offload: Offload) -> Verdicts {
+    check_within(frame, layers, frame.len().max(wire_len as usize), offload)
+}
+
+/// The same for that packet and every one that its tunnels carry, outermost first, each with its layers.
+pub fn check_all<'a>(
+    frame: &'a [u8],
+    layers: &Layers,
+    wire_len: u32,
+    offload: Offload,
+) -> impl Iterator<Item = (Layers, Verdicts)> + use<'a> {
+    let wire = frame.len().max(wire_len as usize);
+    let packets = std::iter::successors(Some((*layers, wire, offload)), |(outer, wire, offload)| {
+        Some((outer.inner(frame)?, claimed_end(frame, outer).min(*wire), offload.inside()))
+    });
+    packets.map(|(layers, wire, offload)| (layers, check_within(frame, &layers, wire, offload)))
+}
+
+/// Checks a packet that could reach up to the offset `wire` on the wire.
+fn check_within(frame: &[u8], layers: &Layers, wire: usize, offload: Offload) -> Verdicts {
     Verdicts {
-        lengths: lengths::check(frame, layers, wire_len),
-        network: network(frame, layers),
+        lengths: lengths::check(frame, layers, wire),
+        network: cover::network(frame, layers).map_or_else(|verdict| verdict, |found| found.verdict(frame)),
         transport: transport(frame, layers, offload),
+        tunnel: cover::tunnel(frame, layers).map_or_else(|verdict| verdict, |found| found.verdict(frame)),
     }
-}
-
-fn network(frame: &[u8], layers: &Layers) -> Verdict {
-    let Some((Proto::Ipv4, at)) = layers.network() else { return Verdict::Absent };
-    let length = ipv4::view(frame, at).map_or(0, |header| usize::from(header.get_header_length()) * 4);
-    match frame.get(at..at + length) {
-        Some(header) if length >= ipv4::LEN => judge(checksum::sum(header)),
-        _ => Verdict::Unverifiable,
-    }
-}
-
-fn judge(sum: u64) -> Verdict {
-    if checksum::is_good(sum) { Verdict::Good } else { Verdict::Bad }
 }
 
 fn transport(frame: &[u8], layers: &Layers, offload: Offload) -> Verdict {
-    let Some((network, _)) = layers.network() else { return Verdict::Absent };
-    let Some((proto, at)) = layers.transport() else {
-        let is_missing = matches!(layers.stop(), Stop::Fragment | Stop::Truncated | Stop::BadLength);
-        return if is_missing { Verdict::Unverifiable } else { Verdict::Absent };
-    };
-    let stored = checksum_field(proto).map(|offset| at + offset).filter(|at| at + 2 <= layers.l3_end());
-    let stored = stored.and_then(|at| be16(frame, at));
-    if proto == Proto::Udp && stored == Some(0) {
-        // A sender over IPv6 must not leave it out (RFC 8200, 8.1).
-        return if network == Proto::Ipv4 { Verdict::Absent } else { Verdict::Bad };
+    let found = cover::transport(frame, layers);
+    let has_one = !matches!(found, Err(Verdict::Absent)) && layers.transport().is_some();
+    if has_one && udp_zero(frame, layers) {
+        // A sender over IPv6 must not leave it out (RFC 8200, 8.1), unless to carry a tunnel (RFC 6935).
+        let may = matches!(layers.network(), Some((Proto::Ipv4, _))) || carries_tunnel(layers);
+        return if may { Verdict::Absent } else { Verdict::Bad };
     }
     match offload {
-        Offload::NotReady => return Verdict::Offloaded,
-        Offload::Valid => return Verdict::Good,
-        Offload::None => {}
+        Offload::NotReady if has_one => Verdict::Offloaded,
+        Offload::Valid if has_one => Verdict::Good,
+        _ => found.map_or_else(|verdict| verdict, |found| found.verdict(frame)),
     }
-    if layers.is_fragment() || layers.is_gso() {
-        return Verdict::Unverifiable;
-    }
-    let Some(packet) = frame.get(at..layers.l3_end()) else { return Verdict::Unverifiable };
-    if proto == Proto::UdpLite {
-        return udplite(frame, layers, packet, stored).unwrap_or(Verdict::Unverifiable);
-    }
-    if layers.is_cut() {
-        return Verdict::Unverifiable;
-    }
-    let verdict = match proto {
-        Proto::Icmpv4 | Proto::Igmp => Some(judge(checksum::sum(packet))),
-        Proto::Sctp => sctp(packet),
-        Proto::Udp => udp_length(packet).and_then(|length| {
-            Some(judge(checksum::sum(packet.get(..length)?) + pseudo(frame, layers, length)?))
-        }),
-        _ => pseudo(frame, layers, packet.len()).map(|pseudo| judge(checksum::sum(packet) + pseudo)),
-    };
-    verdict.filter(|_| stored.is_some()).unwrap_or(Verdict::Unverifiable)
+}
+
+/// Whether this is a UDP datagram that says it has no checksum.
+pub fn udp_zero(frame: &[u8], layers: &Layers) -> bool {
+    let Some((Proto::Udp, at)) = layers.transport() else { return false };
+    let at = at + udp::CHECKSUM;
+    at + 2 <= layers.l3_end() && be16(frame, at) == Some(0)
+}
+
+/// Whether the payload of the transport header is a tunnel.
+fn carries_tunnel(layers: &Layers) -> bool {
+    let Some((_, transport)) = layers.transport() else { return false };
+    layers.headers().find(|(_, at)| *at > transport).is_some_and(|(proto, _)| proto.is_tunnel())
 }
 
 /// The offset of the (first half of the) checksum in a transport header.
@@ -132,41 +140,19 @@ fn checksum_field(proto: Proto) -> Option<usize> {
     }
 }
 
-fn pseudo(frame: &[u8], layers: &Layers, length: usize) -> Option<u64> {
-    let (source, destination) = Pseudo::of(frame, layers)?.addresses(frame)?;
-    let protocol = u64::from(layers.ip_protocol()?);
-    Some(checksum::sum(source) + checksum::sum(destination) + protocol + length as u64)
-}
-
-/// How many bytes a UDP checksum covers; zero in the length field stands for all of a jumbogram.
-fn udp_length(packet: &[u8]) -> Option<usize> {
-    match usize::from(be16(packet, 4)?) {
-        0 => Some(packet.len()),
-        length => Some(length).filter(|length| *length >= udp::LEN),
-    }
-}
-
-fn udplite(frame: &[u8], layers: &Layers, packet: &[u8], stored: Option<u16>) -> Option<Verdict> {
-    if stored? == 0 {
-        return Some(Verdict::Bad);
-    }
-    // The pseudo header has the length of the whole packet, of which the coverage may be captured and the rest not.
-    let (_, at) = layers.transport()?;
-    let whole = claimed_end(frame, layers).checked_sub(at)?;
-    let covered = match usize::from(be16(packet, 4)?) {
-        0 => whole,
-        coverage @ udplite::LEN.. if coverage <= whole => coverage,
-        _ => return Some(Verdict::Bad),
-    };
-    let covered = packet.get(..covered)?;
-    Some(judge(checksum::sum(covered) + pseudo(frame, layers, whole)?))
-}
-
-fn sctp(packet: &[u8]) -> Option<Verdict> {
-    let stored = u32::from_le_bytes(*array(packet, sctp::CHECKSUM)?);
-    let (before, after) = (packet.get(..sctp::CHECKSUM)?, packet.get(sctp::LEN..)?);
-    let is_good = checksum::crc32c(&[before, &[0; 4], after]) == stored;
-    Some(if is_good { Verdict::Good } else { Verdict::Bad })
+/// Whether the IP packets of this protocol have a checksum of their own.
+fn has_checksum(protocol: u8) -> bool {
+    [
+        tcp::NUMBER,
+        udp::NUMBER,
+        udplite::NUMBER,
+        icmpv4::NUMBER,
+        icmpv6::NUMBER,
+        igmp::NUMBER,
+        mobility::NUMBER,
+        sctp::NUMBER,
+    ]
+    .contains(&protocol)
 }
 
 #[cfg(test)]

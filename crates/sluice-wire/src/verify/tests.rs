@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::link::LinkType;
+use crate::testing::tunnel::Wrap;
 use crate::testing::{self, Kind, Spec, decode};
 
 fn verdicts(frame: &[u8]) -> Verdicts {
@@ -107,5 +108,130 @@ proptest! {
         let mut frame = Spec::new(Kind::Tcp, "10.0.0.1", "10.0.0.2").frame();
         frame[14 + at] ^= 1 << bit;
         prop_assert_eq!(verdicts(&frame).network, Verdict::Bad);
+    }
+}
+
+#[test]
+fn udp_over_ipv6_may_do_without_a_checksum_to_carry_a_tunnel() {
+    let inner = Spec::new(Kind::Tcp, "10.0.0.1", "10.0.0.2").ip();
+    let frame = testing::tunnel::ethernet(&testing::tunnel::wrap(Wrap::Vxlan, false, &inner));
+    assert!(udp_zero(&frame, &decode(&frame)));
+    assert_eq!(verdicts(&frame).transport, Verdict::Absent);
+    let mut other = frame;
+    other[54 + 3] ^= 1;
+    assert_eq!(verdicts(&other).transport, Verdict::Bad, "the port of no tunnel");
+}
+
+#[test]
+fn a_tunnel_is_looked_into() {
+    let inner = Spec::new(Kind::Tcp, "10.0.0.1", "10.0.0.2").ip();
+    let mut frame = testing::tunnel::ethernet(&testing::tunnel::wrap(Wrap::GreChecksum, true, &inner));
+    let judged = |frame: &[u8], offload| -> Vec<_> {
+        let all = check_all(frame, &decode(frame), frame.len() as u32, offload);
+        all.map(|(_, found)| (found.network, found.transport, found.tunnel)).collect()
+    };
+    let (good, absent, bad) = (Verdict::Good, Verdict::Absent, Verdict::Bad);
+    assert_eq!(judged(&frame, Offload::None), [(good, absent, good), (good, good, absent)]);
+    *frame.last_mut().unwrap() ^= 1;
+    assert_eq!(judged(&frame, Offload::None), [(good, absent, bad), (good, bad, absent)]);
+    assert_eq!(judged(&frame, Offload::NotReady)[1].1, Verdict::Offloaded);
+    assert_eq!(judged(&frame, Offload::Valid)[1].1, bad, "the outside was looked at, the inside maybe not");
+    let cut = &frame[..frame.len() - 1];
+    let layers = Layers::decode(LinkType::ETHERNET, cut, frame.len() as u32);
+    let cut = check_all(cut, &layers, frame.len() as u32, Offload::None).map(|(_, found)| found.tunnel);
+    assert_eq!(cut.collect::<Vec<_>>(), [Verdict::Unverifiable, absent]);
+}
+
+#[test]
+fn a_packet_in_a_tunnel_may_not_be_longer_than_the_tunnel() {
+    let inner = Spec::new(Kind::Udp, "10.0.0.1", "10.0.0.2").ip();
+    let mut outer = testing::tunnel::wrap(Wrap::Gre, true, &inner);
+    outer[32 + 3] += 4;
+    let frame = [testing::tunnel::ethernet(&outer), vec![0; 9]].concat();
+    let lengths: Vec<_> = check_all(&frame, &decode(&frame), frame.len() as u32, Offload::None)
+        .map(|(_, found)| found.lengths)
+        .collect();
+    assert_eq!(lengths, [Ok(()), Err(LengthError::TotalLength { claimed: 39, available: 35 })]);
+}
+
+#[test]
+fn the_length_of_an_llc_frame_counts_what_is_there() {
+    let mut frame = [vec![2; 12], vec![0, 4, 0x42, 0x42, 3, 0]].concat();
+    assert_eq!(verdicts(&frame).lengths, Ok(()));
+    frame.extend([0; 42]);
+    assert_eq!(verdicts(&frame).lengths, Ok(()), "padded");
+    frame[13] = 47;
+    assert_eq!(verdicts(&frame).lengths, Err(LengthError::FrameLength { claimed: 47, available: 46 }));
+}
+
+/// Everything right inside and outside, or not there.
+fn all_are_good(frame: &[u8]) -> bool {
+    check_all(frame, &decode(frame), frame.len() as u32, Offload::None).all(|(_, found)| {
+        let known = [found.network, found.transport, found.tunnel];
+        known.iter().all(|verdict| matches!(verdict, Verdict::Good | Verdict::Absent))
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_tunnels_carry_is_good(nested in testing::tunnel::nested(3)) {
+        prop_assert!(all_are_good(&nested.frame()));
+    }
+
+    /// Checksums that were overwritten come out as they were.
+    #[test]
+    fn repair_finds_the_checksums_again(nested in testing::tunnel::nested(3), noise: [u8; 2]) {
+        let good = nested.frame();
+        let layers = decode(&good);
+        let mut wrong = good.clone();
+        for (packet, _) in check_all(&good, &layers, good.len() as u32, Offload::None) {
+            let fields = [cover::network(&good, &packet), cover::transport(&good, &packet), cover::tunnel(&good, &packet)];
+            for found in fields.into_iter().flatten() {
+                let (cover::Covered::Sum { at, .. } | cover::Covered::Crc { at, .. }) = found;
+                if !(udp_zero(&good, &packet) && packet.transport().is_some_and(|(_, start)| at == start + 6)) {
+                    wrong[at..at + 2].copy_from_slice(&noise);
+                }
+            }
+        }
+        let differs = wrong != good;
+        let mut repaired = wrong.clone();
+        let changed = repair(&mut repaired, &layers, Repair::default());
+        prop_assert!(!changed || differs);
+        prop_assert!(noise == [0, 0] || all_are_good(&repaired));
+        if noise != [0, 0] && noise != [0xFF, 0xFF] {
+            prop_assert_eq!(repaired, good);
+        }
+    }
+
+    #[test]
+    fn udp_gets_a_checksum_only_where_it_is_wanted(spec in testing::spec_of(&[Kind::UdpNoSum, Kind::Udp])) {
+        let mut frame = spec.frame();
+        let layers = decode(&frame);
+        let at = layers.transport().unwrap().1 + udp::CHECKSUM;
+        frame[at..at + 2].fill(0);
+        let is_v4 = spec.source.is_ipv4();
+        let other = Repair { zero_v4: !is_v4, zero_v6: is_v4 };
+        prop_assert!(!repair(&mut frame, &layers, other));
+        let wanted = Repair { zero_v4: is_v4, zero_v6: !is_v4 };
+        prop_assert!(repair(&mut frame, &layers, wanted));
+        prop_assert_eq!(verdicts(&frame).transport, Verdict::Good);
+    }
+
+    #[test]
+    fn what_is_not_all_there_is_left_alone(spec in testing::spec(), at: prop::sample::Index, bytes: (u8, u8)) {
+        let whole = spec.frame();
+        let layers = decode(&whole);
+        let start = layers.transport().unwrap().1;
+        let cut = start + at.index(layers.l3_end() - start);
+        let mut frame = whole[..cut].to_vec();
+        let layers = Layers::decode(LinkType::ETHERNET, &frame, whole.len() as u32);
+        for place in start..cut.min(start + 4) {
+            frame[place] = if place % 2 == 0 { bytes.0 } else { bytes.1 };
+        }
+        let before = frame.clone();
+        repair(&mut frame, &layers, Repair { zero_v4: true, zero_v6: true });
+        if spec.kind != Kind::UdpLite {
+            prop_assert_eq!(frame, before);
+        }
     }
 }
