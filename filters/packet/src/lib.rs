@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod decode;
+mod fix;
 mod rewrite;
 mod truncate;
 mod validate;

@@ -36,7 +36,7 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `vlan`, `validate`
+    /// `fix`, `vlan`, `validate`
     filter truncate(prepare), Stateless, drops []
 }
 

@@ -18,7 +18,7 @@ sluice_core::register! {
     /// Tags stand in front of the EtherType, outermost first; there may be any number of them. One stage takes tags off
     /// (`pop`), then changes those that are left (`change`), then puts tags on (`push`), whatever of that it is told.
     /// Captured and wire length of a packet change by four bytes for each tag. Padding stays as it is, so a frame of the
-    /// least size that loses a tag is four bytes below it.
+    /// least size that loses a tag is four bytes below it; see `fix`.
     ///
     /// Tagged are frames of Ethernet and of Linux cooked captures, where a frame's protocol is an EtherType. The tags of
     /// Ethernet frames inside of tunnels are left alone. Frames of other link types and frames cut off before their
@@ -40,7 +40,7 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `decode`, `rewrite`
+    /// `decode`, `fix`, `rewrite`
     filter vlan(prepare), Stateless, drops []
 }
 

@@ -7,6 +7,8 @@ use crate::layers::Proto;
 pub const NUMBER: u8 = 136;
 /// The length of the header.
 pub const LEN: usize = 8;
+/// The offset of the checksum coverage in the header.
+pub const COVERAGE: usize = 4;
 /// The offset of the checksum in the header.
 pub const CHECKSUM: usize = 6;
 

@@ -4,15 +4,17 @@
 
 mod cover;
 mod lengths;
+mod mend;
 mod repair;
 
 pub use lengths::LengthError;
+pub use mend::mend;
 pub use repair::{Repair, repair};
 
 use crate::decode::{be16, igmp, sctp, tcp, udp, udplite};
 use crate::decode::{icmpv4, icmpv6, mobility};
 use crate::layers::{Layers, Proto};
-use crate::pseudo::claimed_end;
+use crate::pseudo;
 
 /// What the capturing kernel said about the upper-layer checksum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -80,11 +82,22 @@ pub fn check_all<'a>(
     wire_len: u32,
     offload: Offload,
 ) -> impl Iterator<Item = (Layers, Verdicts)> + use<'a> {
+    packets(frame, layers, wire_len, offload)
+        .map(|(layers, wire, offload)| (layers, check_within(frame, &layers, wire, offload)))
+}
+
+/// The outermost packet and those in tunnels, each with the offset up to which it could reach on the wire and with what
+/// is known about its upper-layer checksum.
+fn packets<'a>(
+    frame: &'a [u8],
+    layers: &Layers,
+    wire_len: u32,
+    offload: Offload,
+) -> impl Iterator<Item = (Layers, usize, Offload)> + use<'a> {
     let wire = frame.len().max(wire_len as usize);
-    let packets = std::iter::successors(Some((*layers, wire, offload)), |(outer, wire, offload)| {
+    std::iter::successors(Some((*layers, wire, offload)), |(outer, wire, offload)| {
         Some((outer.inner(frame)?, claimed_end(frame, outer).min(*wire), offload.inside()))
-    });
-    packets.map(|(layers, wire, offload)| (layers, check_within(frame, &layers, wire, offload)))
+    })
 }
 
 /// Checks a packet that could reach up to the offset `wire` on the wire.
@@ -110,6 +123,12 @@ fn transport(frame: &[u8], layers: &Layers, offload: Offload) -> Verdict {
         Offload::Valid if has_one => Verdict::Good,
         _ => found.map_or_else(|verdict| verdict, |found| found.verdict(frame)),
     }
+}
+
+/// Where the outermost IP packet ends by its own account, which may be past what was captured. Without one, where the
+/// frame ends.
+pub fn claimed_end(frame: &[u8], layers: &Layers) -> usize {
+    pseudo::claimed_end(frame, layers)
 }
 
 /// Whether this is a UDP datagram that says it has no checksum.

@@ -225,8 +225,8 @@ proptest! {
         let cut = start + at.index(layers.l3_end() - start);
         let mut frame = whole[..cut].to_vec();
         let layers = Layers::decode(LinkType::ETHERNET, &frame, whole.len() as u32);
-        for place in start..cut.min(start + 4) {
-            frame[place] = if place % 2 == 0 { bytes.0 } else { bytes.1 };
+        for (place, byte) in frame.iter_mut().enumerate().take(start + 4).skip(start) {
+            *byte = if place % 2 == 0 { bytes.0 } else { bytes.1 };
         }
         let before = frame.clone();
         repair(&mut frame, &layers, Repair { zero_v4: true, zero_v6: true });
