@@ -5,7 +5,8 @@
 //! than the first has no ports, so it counts as a flow between the two addresses alone; reassemble first where that
 //! matters. What is not IP belongs together by MAC addresses and EtherType.
 //!
-//! Addresses are those of the IP header, also where a routing header names another final destination.
+//! Addresses are those of the IP header, also where a routing header names another final destination. A packet in a
+//! tunnel belongs to the flow of the tunnel; that of its own is told by [`Layers::inner`].
 
 use std::net::IpAddr;
 
@@ -132,12 +133,10 @@ pub fn quoted(frame: &[u8], layers: &Layers) -> Option<Layers> {
 
 #[inline(always)]
 fn vlans(frame: &[u8], layers: &Layers) -> u64 {
-    // A tag is never the first header, and most frames have none.
-    match layers.protos.get(1) {
-        Some(Proto::Vlan) => {
-            layers.vlan_ids(frame).fold(0, |all, id| ((all << 12) | u64::from(id)) & 0xFFFF_FFFF_FFFF)
-        }
-        _ => 0,
+    match layers.network {
+        // A tag is never the first header, and most frames have none.
+        0 | 1 => 0,
+        _ => layers.vlan_ids(frame).fold(0, |all, id| ((all << 12) | u64::from(id)) & 0xFFFF_FFFF_FFFF),
     }
 }
 

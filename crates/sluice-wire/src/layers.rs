@@ -77,6 +77,30 @@ pub enum Proto {
     Vxlan,
     /// VXLAN with a generic protocol extension.
     VxlanGpe,
+    /// An MPLS label stack, RFC 3032: all of its entries.
+    Mpls,
+    /// The control word of a pseudowire, RFC 4385.
+    PwControl,
+    /// Cisco FabricPath.
+    FabricPath,
+    /// PPP over Ethernet in a session, RFC 2516.
+    Pppoe,
+    /// PPP over Ethernet, looking for a session.
+    PppoeDiscovery,
+    /// IP encapsulating security payload, RFC 4303.
+    Esp,
+    /// Ethernet in IP, RFC 3378.
+    EtherIp,
+    /// ERSPAN, type II or III.
+    Erspan,
+    /// Geneve, RFC 8926.
+    Geneve,
+    /// GTP-U, 3GPP TS 29.281.
+    GtpU,
+    /// Teredo, RFC 4380: its indications, which may be none.
+    Teredo,
+    /// L2TP, RFC 2661.
+    L2tp,
 }
 
 impl Proto {
@@ -113,6 +137,18 @@ impl Proto {
             Self::Gre => "gre",
             Self::Vxlan => "vxlan",
             Self::VxlanGpe => "vxlan_gpe",
+            Self::Mpls => "mpls",
+            Self::PwControl => "pw_control",
+            Self::FabricPath => "fabricpath",
+            Self::Pppoe => "pppoe",
+            Self::PppoeDiscovery => "pppoe_discovery",
+            Self::Esp => "esp",
+            Self::EtherIp => "etherip",
+            Self::Erspan => "erspan",
+            Self::Geneve => "geneve",
+            Self::GtpU => "gtp",
+            Self::Teredo => "teredo",
+            Self::L2tp => "l2tp",
         }
     }
 
@@ -150,12 +186,28 @@ impl Proto {
                 | Self::Loop
                 | Self::Ppp
                 | Self::Hdlc
+                | Self::Mpls
+                | Self::PwControl
+                | Self::FabricPath
+                | Self::Pppoe
+                | Self::PppoeDiscovery
         )
     }
 
     /// Whether this header is there to carry a whole packet inside of another one.
     pub const fn is_tunnel(self) -> bool {
-        matches!(self, Self::Gre | Self::Vxlan | Self::VxlanGpe)
+        matches!(
+            self,
+            Self::Gre
+                | Self::Vxlan
+                | Self::VxlanGpe
+                | Self::EtherIp
+                | Self::Erspan
+                | Self::Geneve
+                | Self::GtpU
+                | Self::Teredo
+                | Self::L2tp
+        )
     }
 
     /// Whether the header begins with a source and a destination port.
@@ -284,6 +336,14 @@ impl Layers {
     /// What an ICMP error quotes is no tunnel; see [`flow::quoted`].
     pub fn inner(&self, frame: &[u8]) -> Option<Self> {
         decode::inner(self, frame)
+    }
+
+    /// The layers of what a tunnel carries, with the headers of a link layer if it begins with such; `None` if there is no
+    /// tunnel.
+    ///
+    /// This is [`inner`](Self::inner) for whoever wants to see MAC addresses, tags and ARP in tunnels, too.
+    pub fn carried(&self, frame: &[u8]) -> Option<Self> {
+        decode::carried(self, frame)
     }
 
     /// The headers, outermost first, with their offsets in the frame, through all tunnels.

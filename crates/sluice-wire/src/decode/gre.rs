@@ -1,7 +1,7 @@
 //! Generic routing encapsulation: RFC 2784 with key and sequence number (RFC 2890), the source routes of RFC 1701, and
 //! the variant for PPTP (RFC 2637). NVGRE (RFC 7637) is GRE with a key.
 
-use super::{Cursor, Next, Step, array, be16, be32};
+use super::{Cursor, Next, Step, array, be16, be32, erspan};
 use crate::layers::{Proto, Stop};
 
 /// The IP protocol number.
@@ -96,13 +96,16 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Step {
         // A PPTP packet without a sequence number carries nothing but an acknowledgement.
         _ if header.version == 1 && header.sequence.is_none() => Err(Stop::Payload),
         PPP => {
-            cursor.enter(cursor.end)?;
+            cursor.enter()?;
             Ok(Next::Ppp)
+        }
+        erspan::TYPE_1_2 | erspan::TYPE_3 => {
+            erspan::decode(cursor, header.protocol, header.sequence.is_some())
         }
         // A keepalive carries the packet that is to come back or nothing.
         0 => Err(Stop::Payload),
         protocol => {
-            cursor.enter(cursor.end)?;
+            cursor.enter()?;
             Ok(Next::EtherType(protocol))
         }
     }

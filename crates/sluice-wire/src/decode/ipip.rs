@@ -8,6 +8,6 @@ pub const IPV4: u8 = 4;
 pub const IPV6: u8 = 41;
 
 pub(crate) fn decode(cursor: &mut Cursor<'_>, ethertype: u16) -> Step {
-    cursor.enter(cursor.end)?;
+    cursor.enter()?;
     Ok(Next::EtherType(ethertype))
 }

@@ -4,8 +4,14 @@
 pub mod ah;
 pub mod arp;
 mod common;
+pub mod erspan;
+pub mod esp;
+pub mod etherip;
 pub mod ethernet;
+pub mod fabricpath;
+pub mod geneve;
 pub mod gre;
+pub mod gtpu;
 pub mod hdlc;
 pub mod icmpv4;
 pub mod icmpv6;
@@ -14,14 +20,18 @@ pub mod ipip;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ipv6ext;
+pub mod l2tp;
 pub mod llc;
 pub mod mobility;
+pub mod mpls;
 pub mod null;
 pub mod ppp;
+pub mod pppoe;
 pub mod sctp;
 pub mod sll;
 pub mod sll2;
 pub mod tcp;
+pub mod teredo;
 mod tunnel;
 pub mod udp;
 pub mod udplite;
@@ -41,6 +51,8 @@ pub(crate) enum Next {
     Ethernet,
     /// A PPP header.
     Ppp,
+    /// An IP header, of the version that its first four bits say.
+    Ip,
     /// An IEEE 802.2 header.
     Llc,
     /// An IP protocol number.
@@ -79,8 +91,18 @@ pub(crate) struct Cursor<'a> {
     tunnels: u8,
     /// Set by the first tunnel that is entered.
     outer: Option<Outer>,
-    /// Whether to forget everything before the next IP header.
-    skip: bool,
+    /// What is to be forgotten.
+    skip: Skip,
+}
+
+/// What a decoder may forget of what it has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Skip {
+    Nothing,
+    /// Everything before the content of the first tunnel.
+    ToContent,
+    /// Everything before the second IP header.
+    ToIp,
 }
 
 impl<'a> Cursor<'a> {
@@ -88,7 +110,18 @@ impl<'a> Cursor<'a> {
     fn new(frame: &'a [u8], wire: usize, at: usize, tunnels: u8, layers: &'a mut Layers) -> Self {
         let cut = wire > frame.len();
         let wire = wire.max(frame.len());
-        Self { frame, layers, wire, at, end: frame.len(), cut, v6: false, tunnels, outer: None, skip: false }
+        Self {
+            frame,
+            layers,
+            wire,
+            at,
+            end: frame.len(),
+            cut,
+            v6: false,
+            tunnels,
+            outer: None,
+            skip: Skip::Nothing,
+        }
     }
 
     /// The bytes from the next header to the end of what may belong to it.
@@ -128,8 +161,8 @@ impl<'a> Cursor<'a> {
     /// Records the IP header that begins here. The outermost one becomes the network header.
     #[inline(always)]
     fn push_network(&mut self, proto: Proto) -> Result<(), Stop> {
-        if self.skip && self.layers.network != NONE {
-            self.forget(proto);
+        if self.skip == Skip::ToIp && self.layers.network != NONE {
+            self.forget(if proto == Proto::Ipv4 { ethernet::IPV4 } else { ethernet::IPV6 });
         }
         let index = self.push(proto)?;
         self.v6 = proto == Proto::Ipv6;
@@ -139,33 +172,46 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Makes the IP header that begins here the first one.
+    /// Makes the header that begins here the first one.
     #[inline(never)]
-    fn forget(&mut self, proto: Proto) {
-        let ethertype = if proto == Proto::Ipv4 { ethernet::IPV4 } else { ethernet::IPV6 };
+    fn forget(&mut self, ethertype: u16) {
         *self.layers = Layers { ethertype, ..Layers::default() };
-        (self.skip, self.outer) = (false, None);
+        (self.skip, self.outer) = (Skip::Nothing, None);
     }
 
-    /// Enters a tunnel: what comes next is a packet of its own, which ends at `end` at the latest.
-    fn enter(&mut self, end: usize) -> Result<(), Stop> {
-        let layers = &mut *self.layers;
+    /// Narrows the rest to what ends at `claimed` inside of the IP packet at hand, such as the payload of UDP.
+    fn carry(&mut self, claimed: usize) -> &mut Outer {
+        if self.layers.flags & flag::FRAGMENT != 0 {
+            // The other fragments have the rest of what is carried.
+            self.shorten();
+        } else if claimed <= self.end {
+            self.cut = false;
+        }
+        let l3_end = clamp(self.end);
+        self.wire = self.wire.min(claimed);
+        self.end = self.end.min(claimed);
+        let layers = &*self.layers;
         self.outer.get_or_insert(Outer {
-            l3_end: clamp(self.end),
+            l3_end,
             ethertype: layers.ethertype,
             transport: layers.transport,
             protocol: layers.protocol,
-            flags: layers.flags | (self.tunnels.min(15) << flag::TUNNELS),
-        });
-        if layers.flags & flag::FRAGMENT != 0 {
-            // The other fragments have the rest of what is carried.
-            (self.cut, self.wire) = (true, usize::MAX);
-        } else {
-            self.wire = self.wire.min(end);
+            flags: layers.flags,
+        })
+    }
+
+    /// Enters a tunnel: what comes next is a packet of its own.
+    fn enter(&mut self) -> Result<(), Stop> {
+        let tunnels = self.tunnels;
+        let outer = self.carry(usize::MAX);
+        if outer.flags >> flag::TUNNELS == 0 {
+            outer.flags |= tunnels.min(15) << flag::TUNNELS;
         }
-        self.end = self.end.min(end);
-        layers.flags = 0;
-        self.tunnels = self.tunnels.checked_sub(1).ok_or(Stop::TooDeep)?;
+        self.layers.flags = 0;
+        self.tunnels = tunnels.checked_sub(1).ok_or(Stop::TooDeep)?;
+        if self.skip == Skip::ToContent {
+            self.forget(0);
+        }
         Ok(())
     }
 
@@ -180,6 +226,23 @@ impl<'a> Cursor<'a> {
             self.cut = false;
         }
         self.wire = self.wire.min(claimed);
+    }
+
+    /// Narrows the rest to the `length` bytes that a header of the link layer says to follow.
+    fn narrow_link(&mut self, length: usize) -> Result<(), Stop> {
+        let claimed = self.at + length;
+        if claimed <= self.end {
+            (self.end, self.cut) = (claimed, false);
+        } else if !self.cut || claimed > self.wire {
+            return Err(Stop::BadLength);
+        }
+        self.wire = self.wire.min(claimed);
+        Ok(())
+    }
+
+    /// Notes that what follows was cut off before it was put here.
+    fn shorten(&mut self) {
+        (self.cut, self.wire) = (true, usize::MAX);
     }
 
     /// Records the transport header that begins here, if its first four bytes are there.
@@ -211,6 +274,7 @@ impl<'a> Cursor<'a> {
                 Ok(Next::Llc) => llc::decode(self),
                 Ok(Next::Ethernet) => ethernet::decode(self),
                 Ok(Next::Ppp) => ppp::decode(self),
+                Ok(Next::Ip) => self.ip(),
                 Err(stop) => break stop,
             };
         };
@@ -233,8 +297,19 @@ impl<'a> Cursor<'a> {
             ethernet::IPV4 => ipv4::decode(self),
             ethernet::IPV6 => ipv6::decode(self),
             ethernet::ARP => arp::decode(self),
-            ethernet::BRIDGED => Ok(Next::Ethernet),
             _ if vlan::is_tag(number) => vlan::decode(self),
+            _ => self.other_ethertype(number),
+        }
+    }
+
+    #[inline(never)]
+    fn other_ethertype(&mut self, number: u16) -> Step {
+        match number {
+            ethernet::BRIDGED => Ok(Next::Ethernet),
+            mpls::UNICAST | mpls::MULTICAST => mpls::decode(self),
+            pppoe::SESSION => pppoe::decode(self, Proto::Pppoe),
+            pppoe::DISCOVERY => pppoe::decode(self, Proto::PppoeDiscovery),
+            fabricpath::ETHERTYPE => fabricpath::decode(self),
             _ => Err(Stop::Unsupported),
         }
     }
@@ -255,6 +330,12 @@ impl<'a> Cursor<'a> {
             ipip::IPV4 => ipip::decode(self, ethernet::IPV4),
             ipip::IPV6 => ipip::decode(self, ethernet::IPV6),
             gre::NUMBER => gre::decode(self),
+            esp::NUMBER => esp::decode(self),
+            etherip::NUMBER => etherip::decode(self),
+            mpls::NUMBER => {
+                self.enter()?;
+                Ok(Next::EtherType(mpls::UNICAST))
+            }
             _ if self.v6 => ipv6ext::decode(self, number),
             _ => Err(Stop::Unsupported),
         }
@@ -307,6 +388,7 @@ fn other_link(link: LinkType, cursor: &mut Cursor<'_>) -> Step {
         LinkType::LOOP => null::decode(cursor, Proto::Loop),
         LinkType::PPP | LinkType::PPP_HDLC => ppp::decode(cursor),
         LinkType::HDLC => hdlc::decode(cursor),
+        LinkType::PPP_ETHER => pppoe::decode(cursor, Proto::Pppoe),
         LinkType::IPV4 => Ok(Next::EtherType(ethernet::IPV4)),
         LinkType::IPV6 => Ok(Next::EtherType(ethernet::IPV6)),
         _ if link.is_raw_ip() => cursor.ip(),
@@ -328,25 +410,34 @@ pub(crate) fn quoted(frame: &[u8], at: usize, end: usize) -> Option<Layers> {
 }
 
 /// See [`Layers::inner`].
-///
-/// Decodes the outer packet once more, up to the next IP header, so that what the outer lengths say about the inner
-/// packet counts as it did the first time.
 pub(crate) fn inner(layers: &Layers, frame: &[u8]) -> Option<Layers> {
+    again(layers, frame, Skip::ToIp)
+}
+
+/// See [`Layers::carried`].
+pub(crate) fn carried(layers: &Layers, frame: &[u8]) -> Option<Layers> {
+    again(layers, frame, Skip::ToContent)
+}
+
+/// Decodes the outermost IP packet once more, to forget that there was one.
+///
+/// So what the outer lengths say about the inner packet counts as it did the first time.
+fn again(layers: &Layers, frame: &[u8], skip: Skip) -> Option<Layers> {
     let tunnels = layers.flags >> flag::TUNNELS;
     let (_, at) = layers.network().filter(|_| tunnels > 0)?;
     let frame = frame.get(..layers.l3_end().min(frame.len()))?;
     // Of a packet that goes on after the capture, whether it was cut off or lies about its length.
     let wire = if layers.stop() == Stop::BadLength { frame.len() } else { usize::MAX };
-    let mut inner = Layers::default();
-    let mut cursor = Cursor::new(frame, wire, at, tunnels, &mut inner);
-    cursor.skip = true;
+    let mut found = Layers::default();
+    let mut cursor = Cursor::new(frame, wire, at, tunnels, &mut found);
+    cursor.skip = skip;
     let first = cursor.ip();
     cursor.run(first);
-    if cursor.skip {
+    if cursor.skip == skip {
         return None;
     }
-    inner.flow_hash = flow::hash_frame(frame, &inner);
-    Some(inner)
+    found.flow_hash = flow::hash_frame(frame, &found);
+    Some(found)
 }
 
 const _: () = assert!(MAX_HEADERS < NONE as usize);

@@ -1,12 +1,14 @@
 //! PPP, RFC 1661 and 1662: address and control (may be left out), protocol (one or two bytes).
 
-use super::{Cursor, Next, Step, ethernet, hdlc};
+use super::{Cursor, Next, Step, ethernet, hdlc, mpls};
 use crate::layers::{Proto, Stop};
 
 const ADDRESS: u8 = 0xFF;
 const CONTROL: u8 = 0x03;
 const PROTOCOL_IPV4: u16 = 0x0021;
 const PROTOCOL_IPV6: u16 = 0x0057;
+const PROTOCOL_MPLS: u16 = 0x0281;
+const PROTOCOL_MPLS_MULTICAST: u16 = 0x0283;
 
 /// The protocol number and the length of the header at `at`.
 pub fn view(frame: &[u8], at: usize) -> Option<(u16, usize)> {
@@ -33,6 +35,8 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Step {
     match protocol {
         PROTOCOL_IPV4 => Ok(Next::EtherType(ethernet::IPV4)),
         PROTOCOL_IPV6 => Ok(Next::EtherType(ethernet::IPV6)),
+        PROTOCOL_MPLS => Ok(Next::EtherType(mpls::UNICAST)),
+        PROTOCOL_MPLS_MULTICAST => Ok(Next::EtherType(mpls::MULTICAST)),
         _ => Err(Stop::Unsupported),
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::testing::{self, Kind, Spec, exercise};
 
+mod links;
 mod tunnels;
 
 const UDP: [u8; 8] = [4, 0, 0, 80, 0, 8, 0, 0];
@@ -56,6 +57,7 @@ fn every_link_type_leads_to_the_ip_header() {
         (LinkType::PPP, &[0x21], &four, &[Proto::Ppp]),
         (LinkType::PPP_HDLC, &[0x0F, 0, 8, 0], &four, &[Proto::Hdlc]),
         (LinkType::HDLC, &[0x8F, 0, 0x86, 0xDD], &six, &[Proto::Hdlc]),
+        (LinkType::PPP_ETHER, &[0x11, 0, 0, 1, 0, 30, 0, 0x21], &four, &[Proto::Pppoe, Proto::Ppp]),
         (LinkType::LINUX_SLL, &sll, &four, &[Proto::Sll]),
         (LinkType::LINUX_SLL2, &sll2, &four, &[Proto::Sll2]),
     ];

@@ -47,18 +47,18 @@ pub(crate) fn is_plausible_gpe(payload: &[u8]) -> bool {
         && (flags & HAS_PROTOCOL == 0 || (1..=8).contains(protocol))
 }
 
-pub(crate) fn decode(cursor: &mut Cursor<'_>, end: usize) -> Step {
+pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Step {
     cursor.push(Proto::Vxlan)?;
     cursor.at += LEN;
-    cursor.enter(end)?;
+    cursor.enter()?;
     Ok(Next::Ethernet)
 }
 
-pub(crate) fn decode_gpe(cursor: &mut Cursor<'_>, end: usize) -> Step {
+pub(crate) fn decode_gpe(cursor: &mut Cursor<'_>) -> Step {
     let protocol = protocol(cursor.frame, cursor.at);
     cursor.push(Proto::VxlanGpe)?;
     cursor.at += LEN;
-    cursor.enter(end)?;
+    cursor.enter()?;
     match protocol {
         None | Some(3) => Ok(Next::Ethernet),
         Some(1) => Ok(Next::EtherType(ethernet::IPV4)),
