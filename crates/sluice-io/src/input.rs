@@ -165,6 +165,3 @@ impl Input {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,6 +11,7 @@ mod generator;
 mod input;
 mod lines;
 mod outfile;
+mod pack;
 mod rotate;
 mod sinks;
 mod sources;

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sluice_core::Error;
 
+use crate::pack::{Compress, PIECE, Packer};
+
 /// How much is gathered before it is written.
-const GATHER: usize = 256 << 10;
+const GATHER: usize = PIECE;
 
 /// What is at least this long is written from where it is.
 const LARGE: usize = 32 << 10;
@@ -23,6 +25,7 @@ pub(crate) struct OutFile {
     /// From where to where the finished file is moved; nothing where it is written directly.
     rename: Option<(PathBuf, PathBuf)>,
     gathered: Vec<u8>,
+    packer: Option<Packer>,
     len: u64,
     /// Whether the last line came without an ending.
     open_line: bool,
@@ -97,10 +100,25 @@ impl OutFile {
     }
 
     fn with(file: File, name: String, rename: Option<(PathBuf, PathBuf)>) -> Self {
-        Self { file, name, rename, gathered: Vec::with_capacity(GATHER), len: 0, open_line: false }
+        Self {
+            file,
+            name,
+            rename,
+            gathered: Vec::with_capacity(GATHER),
+            packer: None,
+            len: 0,
+            open_line: false,
+        }
     }
 
-    /// Bytes written so far, gathered ones included.
+    /// The same, compressed.
+    pub(crate) fn compressed(mut self, how: Compress) -> Self {
+        self.packer = Packer::new(how);
+        self
+    }
+
+    /// Bytes written so far, gathered ones included, before compression.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
@@ -108,6 +126,9 @@ impl OutFile {
     /// Writes `bytes`; what is short is gathered first.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.len += bytes.len() as u64;
+        if self.packer.is_some() {
+            return self.pack(bytes);
+        }
         if self.gathered.len() + bytes.len() > GATHER || bytes.len() >= LARGE {
             self.flush()?;
         }
@@ -115,6 +136,35 @@ impl OutFile {
             return self.file.write_all(bytes).map_err(|e| self.failed(e));
         }
         self.gathered.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Whether the next line will have to end the one before it.
+    pub(crate) fn has_open_line(&self) -> bool {
+        self.open_line
+    }
+
+    /// Gathers `bytes`, and compresses what has the size for it.
+    fn pack(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let (here, rest) = bytes.split_at(bytes.len().min(PIECE - self.gathered.len()));
+            self.gathered.extend_from_slice(here);
+            bytes = rest;
+            if self.gathered.len() == PIECE {
+                self.hand_on(false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered, which is the `last` of the file or not.
+    fn hand_on(&mut self, last: bool) -> Result<(), Error> {
+        let bytes = match &mut self.packer {
+            Some(packer) => packer.pack(&self.gathered, last),
+            None => &self.gathered,
+        };
+        self.file.write_all(bytes).map_err(|e| self.failed(e))?;
+        self.gathered.clear();
         Ok(())
     }
 
@@ -127,18 +177,15 @@ impl OutFile {
         self.write(bytes)
     }
 
-    /// Hands on what was gathered.
+    /// Hands on what was gathered. What is compressed waits until there is enough of it: were it cut here, the file would
+    /// depend on when it was written.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
-        if !self.gathered.is_empty() {
-            self.file.write_all(&self.gathered).map_err(|e| self.failed(e))?;
-            self.gathered.clear();
-        }
-        Ok(())
+        if self.packer.is_none() && !self.gathered.is_empty() { self.hand_on(false) } else { Ok(()) }
     }
 
     /// Writes out what was gathered and gives the file its name.
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
-        self.flush()?;
+        self.hand_on(true)?;
         if let Some((part, whole)) = &self.rename {
             fs::rename(part, whole).map_err(|e| self.failed(e))?;
             self.rename = None;

@@ -11,7 +11,7 @@ use crate::input::Fill;
 mod gzip;
 mod lz4;
 mod magic;
-mod zstd;
+pub(crate) mod zstd;
 
 pub(crate) use magic::{Magic, Told, tell};
 

@@ -10,7 +10,8 @@ use sluice_wire::render::LineOptions;
 
 use crate::encode::{Encoder, Format};
 use crate::outfile::OutFile;
-use crate::rotate::{Pieces, Rotate};
+use crate::pack::Compress;
+use crate::rotate::{Rotate, Target};
 
 sluice_core::register! {
     /// Writes lines or JSON to a file.
@@ -24,6 +25,9 @@ sluice_core::register! {
     ///
     /// With `rotate` there are many files, numbered before the extension: `path: web.log` gives `web-0001.log`,
     /// `web-0002.log` and so on, each whole as soon as it has its name. A later run goes on with the next number.
+    ///
+    /// A file whose name ends in `.gz` or `.zst` is compressed. It is compressed in pieces of 256 KiB, whenever they come,
+    /// so that its bytes do not depend on when it is written; a reader of a pipe waits for a whole piece.
     ///
     /// ## Ports and drop reasons
     ///
@@ -57,36 +61,31 @@ struct Options {
     append: bool,
     /// Begin a new file when this one is long or old enough.
     rotate: Option<Rotate>,
+    /// How the file is compressed; when absent, as its name tells: `.gz` by gzip, `.zst` by zstd, any other not at all.
+    compress: Option<Compress>,
 }
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    let Options { path, format, append, rotate } = options;
+    let Options { path, format, append, rotate, compress } = options;
     if path.as_os_str().is_empty() {
         return Err(OptionError::at("path", "the path is empty"));
     }
+    let compress = Compress::choose(compress, &path)?;
     if let Some(rotate) = &rotate {
-        rotate.check()?;
+        rotate.check(&path)?;
         if append {
             return Err(OptionError::at("append", "`append` and `rotate` exclude each other")
                 .help("with `rotate`, a later run goes on with the next number"));
         }
-        if path.as_os_str() == "-" {
-            return Err(OptionError::at("rotate", "standard output cannot be rotated"));
-        }
     }
     Ok(prepared::sink(Ports::sink(PortType::Any), move |_| {
-        let target = match &rotate {
-            Some(rule) => Target::Pieces(Pieces::create(&path, rule.clone())?),
-            None if append => Target::One(OutFile::append(&path)?),
-            None => Target::One(OutFile::create(&path)?),
+        let target = if append {
+            Target::one(OutFile::append(&path)?.compressed(compress))
+        } else {
+            Target::create(&path, compress, rotate.as_ref())?
         };
         Ok(TextFile { target, encoder: Encoder::new(format, LineOptions::default()) })
     }))
-}
-
-enum Target {
-    One(OutFile),
-    Pieces(Pieces),
 }
 
 struct TextFile {
@@ -96,27 +95,20 @@ struct TextFile {
 
 impl Sink for TextFile {
     fn write(&mut self, mut batch: Batch, _: &mut Output) -> Result<(), Error> {
-        match (&mut self.target, &mut batch) {
-            (Target::One(file), Batch::Records(batch)) if self.encoder.copies_records() => {
-                batch.runs().try_for_each(|lines| file.lines(lines))
+        match &mut batch {
+            Batch::Records(batch) if self.encoder.copies_records() && !self.target.is_rotated() => {
+                batch.runs().try_for_each(|lines| self.target.file().lines(lines))
             }
-            (Target::One(file), batch) => self.encoder.each(batch, |_, line| file.lines(line)),
-            (Target::Pieces(pieces), batch) => self.encoder.each(batch, |time, line| pieces.line(time, line)),
+            batch => self.encoder.each(batch, |time, line| self.target.line(time, line)),
         }
     }
 
     fn flush(&mut self, _: &mut Output) -> Result<(), Error> {
-        match &mut self.target {
-            Target::One(file) => file.flush(),
-            Target::Pieces(pieces) => pieces.flush(),
-        }
+        self.target.flush()
     }
 
     fn finish(&mut self, _: &mut Output) -> Result<(), Error> {
-        match &mut self.target {
-            Target::One(file) => file.finish(),
-            Target::Pieces(pieces) => pieces.finish(),
-        }
+        self.target.finish()
     }
 }
 

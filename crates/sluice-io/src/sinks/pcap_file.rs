@@ -1,16 +1,19 @@
 //! Capture files.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::{
-    Batch, Error, OptionError, Output, PortType, Ports, Prepared, Reason, Resolution, Sink, prepared,
+    Batch, Error, OptionError, Output, PacketBatch, PortType, Ports, Prepared, Reason, Resolution, Sink,
+    prepared,
 };
 use sluice_pcap::{Format, Misfits, Writer};
 
-use crate::outfile::OutFile;
+use crate::pack::Compress;
+use crate::rotate::{Rotate, Target};
 
 sluice_core::register! {
     /// Writes packets to a pcap file.
@@ -22,6 +25,13 @@ sluice_core::register! {
     ///
     /// The file has the name `NAME.part` while it is written and gets its own name when the run has ended well, in place
     /// of a file that was there before. Devices, FIFOs and `-` (standard output) are written directly.
+    ///
+    /// With `rotate` there are many files, numbered before the extension: `path: web.pcap` gives `web-0001.pcap`,
+    /// `web-0002.pcap` and so on, each a capture of its own and whole as soon as it has its name. A later run goes on with
+    /// the next number.
+    ///
+    /// A file whose name ends in `.gz` or `.zst` is compressed. It is compressed in pieces of 256 KiB, whenever they come,
+    /// so that its bytes do not depend on when it is written; a reader of a pipe waits for a whole piece.
     ///
     /// ## Ports and drop reasons
     ///
@@ -56,6 +66,10 @@ struct Options {
     /// How precise the times in the file are.
     #[serde(default)]
     resolution: Precision,
+    /// Begin a new file when this one is long or old enough.
+    rotate: Option<Rotate>,
+    /// How the file is compressed; when absent, as its name tells: `.gz` by gzip, `.zst` by zstd, any other not at all.
+    compress: Option<Compress>,
 }
 
 /// How precise times are written.
@@ -72,9 +86,13 @@ enum Precision {
 }
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    let Options { path, resolution } = options;
+    let Options { path, resolution, rotate, compress } = options;
     if path.as_os_str().is_empty() {
         return Err(OptionError::at("path", "the path is empty"));
+    }
+    let compress = Compress::choose(compress, &path)?;
+    if let Some(rotate) = &rotate {
+        rotate.check(&path)?;
     }
     let resolution = match resolution {
         Precision::Keep => None,
@@ -83,18 +101,41 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     };
     Ok(prepared::sink(Ports::sink(PortType::Packets), move |_| {
         let writer = Writer::new(None, Format::Pcap, resolution);
-        Ok(PcapFile { file: OutFile::create(&path)?, writer, told: false })
+        let target = Target::create(&path, compress, rotate.as_ref())?;
+        Ok(PcapFile { target, writer, told: false })
     }))
 }
 
 struct PcapFile {
-    file: OutFile,
+    target: Target,
     writer: Writer,
     /// Whether the user was told about a second link type.
     told: bool,
 }
 
 impl PcapFile {
+    fn put(&mut self, batch: &mut PacketBatch, range: Range<usize>, out: &Output) -> Result<(), Error> {
+        self.writer.write(batch, range, out.pools(), |bytes| self.target.file().write(bytes))
+    }
+
+    /// Writes the packets that do not go into the last of the files that this batch goes into; where the rest starts.
+    fn rotate(&mut self, batch: &mut PacketBatch, out: &Output) -> Result<usize, Error> {
+        // The beginning of the first file is due once; that of each other file when it is begun.
+        let mut start = 0;
+        self.target.count(self.writer.head_size() as u64);
+        for at in 0..batch.len() {
+            let time = batch.frames().get(at).map_or(0, |frame| frame.time);
+            if self.target.turns(time, self.writer.size(batch, at) as u64) {
+                self.put(batch, start..at, out)?;
+                self.target.next()?;
+                self.writer.restart();
+                self.target.count(self.writer.head_size() as u64);
+                start = at;
+            }
+        }
+        Ok(start)
+    }
+
     /// Counts what the file cannot hold.
     fn count(&mut self, misfits: &Misfits, out: &mut Output) {
         out.dropped(&LINK_TYPE_DIFFERS, misfits.other_link);
@@ -112,17 +153,18 @@ impl Sink for PcapFile {
         let mut batch = batch.into_packets()?;
         let misfits = self.writer.admit(&mut batch);
         self.count(&misfits, out);
-        let all = 0..batch.len();
-        self.writer.write(&mut batch, all, out.pools(), |bytes| self.file.write(bytes))
+        let start = if self.target.is_rotated() { self.rotate(&mut batch, out)? } else { 0 };
+        let rest = start..batch.len();
+        self.put(&mut batch, rest, out)
     }
 
     fn flush(&mut self, _: &mut Output) -> Result<(), Error> {
-        self.file.flush()
+        self.target.flush()
     }
 
     fn finish(&mut self, _: &mut Output) -> Result<(), Error> {
-        self.writer.finish(|bytes| self.file.write(bytes))?;
-        self.file.finish()
+        self.writer.finish(|bytes| self.target.file().write(bytes))?;
+        self.target.finish()
     }
 }
 

@@ -11,7 +11,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use super::{Codec, Corrupt, Next, Step};
 
 /// Unpacks one frame.
-pub(super) struct Zstd {
+pub(crate) struct Zstd {
     frame: FrameDecoder,
     /// Whether the frame header was read.
     begun: bool,
@@ -74,7 +74,7 @@ fn wants(bytes: usize) -> Result<Step, Corrupt> {
 }
 
 /// How long the frame header is, magic number included.
-fn header_len(input: &[u8]) -> Option<usize> {
+pub(crate) fn header_len(input: &[u8]) -> Option<usize> {
     let descriptor = *input.get(4)?;
     let single = descriptor & 0x20 != 0;
     let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
@@ -86,7 +86,7 @@ fn header_len(input: &[u8]) -> Option<usize> {
 }
 
 /// How long the block at the start of `input` is, with the checksum behind the last one.
-fn block_len(input: &[u8], checked: bool) -> Option<usize> {
+pub(crate) fn block_len(input: &[u8], checked: bool) -> Option<usize> {
     let [a, b, c] = *input.first_chunk()?;
     let header = u32::from_le_bytes([a, b, c, 0]);
     let (last, kind, size) = (header & 1 == 1, header >> 1 & 3, (header >> 3) as usize);

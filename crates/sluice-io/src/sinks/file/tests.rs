@@ -112,6 +112,38 @@ fn the_oldest_files_go_and_numbers_go_on() {
 }
 
 #[test]
+fn files_end_by_number_of_items_and_by_span_of_time() {
+    let lines: &[&[(i64, &str)]] = &[&[(3, "a\n"), (8, "b\n")], &[(12, "c\n"), (13, "d\n"), (4, "e\n")]];
+    assert_eq!(
+        written(json!({"rotate": {"count": 2}}), lines),
+        named(&[("x-0001.log", "a\nb\n"), ("x-0002.log", "c\nd\n"), ("x-0003.log", "e\n")])
+    );
+    assert_eq!(
+        written(json!({"rotate": {"duration": "10s"}}), lines),
+        named(&[("x-0001.log", "a\nb\nc\n"), ("x-0002.log", "d\ne\n")])
+    );
+}
+
+#[test]
+fn numbers_stand_before_all_endings() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.log.gz");
+    let options = json!({"path": path, "rotate": {"count": 1}});
+    for _ in 0..2 {
+        let mut bench = Bench::new(Kind::Sink, "file");
+        let mut sink = sink("file", options.clone()).unwrap();
+        sink.write(records(bench.out.pools(), &["one\n", "two\n"]), &mut bench.out).unwrap();
+        sink.finish(&mut bench.out).unwrap();
+    }
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["x-0001.log.gz", "x-0002.log.gz", "x-0003.log.gz", "x-0004.log.gz"]);
+    let read = source("file", json!({"path": folder.path().join("x-0003.log.gz")}));
+    let lines = crate::testing::lines(Bench::new(Kind::Source, "file").drain(&mut *read.unwrap()).unwrap());
+    assert_eq!(lines, [b"one\n"]);
+}
+
+#[test]
 fn packets_are_lines_or_objects() {
     for (format, first) in
         [("lines", "2023-11-14 22:13:20.000000 "), ("json", "{\"time\":\"2023-11-14T22:13:20.000000000Z\"")]
@@ -138,9 +170,9 @@ fn options_that_make_no_sense_are_refused() {
     let refused = |options: Value| refused(Kind::Sink, "file", options).to_string();
     let cases = [
         (json!({"path": ""}), "path: the path is empty"),
-        (json!({"path": "x", "rotate": {}}), "rotate: neither `size` nor `every` is given"),
-        (json!({"path": "x", "rotate": {"keep": 3}}), "rotate: neither `size` nor `every` is given"),
-        (json!({"path": "x", "rotate": {"size": 0}}), "rotate.size: `0` leaves no room for a line"),
+        (json!({"path": "x", "rotate": {}}), "rotate: it does not say when"),
+        (json!({"path": "x", "rotate": {"keep": 3}}), "rotate: it does not say when"),
+        (json!({"path": "x", "rotate": {"size": 0}}), "rotate.size: `0` leaves no room for anything"),
         (json!({"path": "x", "rotate": {"every": "0s"}}), "rotate.every: `0ns` is too short or too long"),
         (
             json!({"path": "x", "rotate": {"size": 1, "keep": 0}}),

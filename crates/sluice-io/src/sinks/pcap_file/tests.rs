@@ -162,3 +162,115 @@ fn made_up_packets_get_nanoseconds() {
     let times: Vec<i64> = packets(read(&file)).iter().map(|p| p.0).collect();
     assert_eq!((times.len(), times[49] - times[0]), (50, 49));
 }
+
+/// The files that a capture is cut into by this rule, the first batches with slabs of one size, the next with another.
+fn cut(rotate: Value, file: &[u8]) -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(Kind::Sink, "pcap_file");
+    let options = json!({"path": folder.path().join("x.pcap"), "rotate": rotate});
+    let mut sink = sink("pcap_file", options).unwrap();
+    for batch in read(file) {
+        sink.write(batch, &mut bench.out).unwrap();
+    }
+    sink.finish(&mut bench.out).unwrap();
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    for (name, number) in names.iter().zip(1..) {
+        assert!(name.ends_with(format!("x-{number:04}.pcap")), "{}", name.display());
+    }
+    names.iter().map(|name| fs::read(name).unwrap()).collect()
+}
+
+/// A capture with a packet of one byte, and so 17 in the file, at each of these seconds.
+fn at(seconds: &[u32]) -> Vec<u8> {
+    seconds.iter().fold(Pcap::micro(), |file, second| file.packet(*second, 0, &[*second as u8], 1)).bytes
+}
+
+fn files(seconds: &[&[u32]]) -> Vec<Vec<u8>> {
+    seconds.iter().map(|seconds| at(seconds)).collect()
+}
+
+#[test]
+fn every_piece_is_a_capture_of_its_own() {
+    let seconds = [3, 4, 9, 10, 11, 19, 12, 30];
+    let cases = [
+        (json!({"count": 3}), files(&[&[3, 4, 9], &[10, 11, 19], &[12, 30]])),
+        // The header and two packets are 58 bytes.
+        (json!({"size": 58}), files(&[&[3, 4], &[9, 10], &[11, 19], &[12, 30]])),
+        (json!({"size": 57}), seconds.iter().map(|second| at(&[*second])).collect()),
+        (json!({"size": 1}), seconds.iter().map(|second| at(&[*second])).collect()),
+        // Since the first packet of the file, and at multiples of the time, are not the same.
+        (json!({"duration": "10s"}), files(&[&[3, 4, 9, 10, 11], &[19, 12], &[30]])),
+        (json!({"every": "10s"}), files(&[&[3, 4, 9], &[10, 11, 19, 12], &[30]])),
+        (json!({"every": "10s", "count": 2}), files(&[&[3, 4], &[9], &[10, 11], &[19, 12], &[30]])),
+        (json!({"count": 100}), files(&[&seconds])),
+    ];
+    for (rotate, expected) in cases {
+        assert!(cut(rotate.clone(), &at(&seconds)) == expected, "{rotate}");
+    }
+    assert_eq!(cut(json!({"count": 1}), &at(&[])), files(&[&[]]));
+}
+
+#[test]
+fn pieces_do_not_depend_on_how_packets_came() {
+    // More than a slab holds, and more than is gathered before it is written.
+    let file = (0..3000_u32)
+        .fold(Pcap::micro(), |file, i| file.packet(i, 0, &vec![i as u8; (i % 500) as usize], 500));
+    let pieces = cut(json!({"count": 700}), &file.bytes);
+    let lens: Vec<_> = pieces.iter().map(|piece| packets(read(piece)).len()).collect();
+    assert_eq!(lens, [700, 700, 700, 700, 200]);
+    let packets_of =
+        |pieces: &[Vec<u8>]| -> Vec<_> { pieces.iter().flat_map(|piece| packets(read(piece))).collect() };
+    assert!(packets_of(&pieces) == packets(read(&file.bytes)));
+    let pieces = cut(json!({"size": "100kB"}), &file.bytes);
+    assert!(
+        pieces
+            .iter()
+            .all(|piece| piece.len() <= 100_000 && piece.len() > 99_000 || piece == pieces.last().unwrap())
+    );
+    assert!(packets_of(&pieces) == packets(read(&file.bytes)));
+}
+
+#[test]
+fn captures_are_compressed_as_their_name_or_the_user_says() {
+    let file = (0..9000_u32).fold(Pcap::micro(), |file, i| file.packet(i, 0, &[7; 90], 90)).bytes;
+    for (name, options) in [
+        ("x.pcap.gz", json!({})),
+        ("x.pcap.zst", json!({})),
+        ("x", json!({"compress": "gzip"})),
+        ("x.pcap", json!({"compress": "zstd", "rotate": {"count": 9001}})),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut all = options.clone();
+        all["path"] = json!(folder.path().join(name));
+        let mut bench = Bench::new(Kind::Sink, "pcap_file");
+        let mut sink = sink("pcap_file", all).unwrap();
+        for batch in read(&file) {
+            sink.write(batch, &mut bench.out).unwrap();
+            sink.flush(&mut bench.out).unwrap();
+        }
+        sink.finish(&mut bench.out).unwrap();
+        let path = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        let packed = fs::read(&path).unwrap();
+        assert!(packed.len() < file.len() / 5, "{name}: {} bytes", packed.len());
+        assert!(packets(batches(&path)) == packets(read(&file)));
+    }
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let refused = |options| crate::testing::refused(Kind::Sink, "pcap_file", options).to_string();
+    let cases = [
+        (json!({"path": "x", "rotate": {"keep": 2}}), "rotate: it does not say when"),
+        (json!({"path": "x", "rotate": {"count": 0}}), "rotate.count: `0` leaves no room for anything"),
+        (
+            json!({"path": "x", "rotate": {"duration": "0s"}}),
+            "rotate.duration: `0ns` is too short or too long",
+        ),
+        (json!({"path": "-", "rotate": {"count": 1}}), "rotate: standard output cannot be rotated"),
+        (json!({"path": "x.lz4"}), "path: `.lz4` is the ending of a compression that is not written"),
+    ];
+    for (options, message) in cases {
+        assert_eq!(refused(options), message);
+    }
+}
