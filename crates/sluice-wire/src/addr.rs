@@ -128,6 +128,18 @@ impl fmt::Display for Cidr {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
+impl Mac {
+    /// The address of everybody.
+    pub const BROADCAST: Self = Self([0xFF; 6]);
+
+    /// Whether this is the address of a group, broadcast included, rather than that of a station.
+    #[inline]
+    pub fn is_group(&self) -> bool {
+        let [first, ..] = self.0;
+        first & 1 == 1
+    }
+}
+
 impl FromStr for Mac {
     type Err = AddrError;
 

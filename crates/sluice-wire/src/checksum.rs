@@ -118,6 +118,12 @@ impl Delta {
         Self(if self.is_none() { 0 } else { swap(self.0) })
     }
 
+    /// The change as seen by a sum that starts `distance` bytes before what the change is counted from.
+    #[inline]
+    pub fn shifted(self, distance: usize) -> Self {
+        if distance.is_multiple_of(2) { self } else { self.swapped() }
+    }
+
     /// Whether nothing has been recorded.
     #[inline]
     pub fn is_none(self) -> bool {

@@ -1,10 +1,19 @@
 //! Maps of addresses and ports: what becomes what, as pure functions without memory.
 
+mod cache;
+mod keyed;
+mod ports;
+mod table;
+
+pub use cache::Remembered;
+pub use keyed::{Key, Keyed, Method, NotKey};
+pub use ports::PortMap;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::{BitAnd, BitOr};
 
 use crate::addr::{Cidr, mask_v4, mask_v6};
+use table::{Network, Table};
 
 /// Why a map could not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,18 +73,30 @@ impl AddressMap {
         }
         for (from, to) in pairs {
             match (from.address(), to.address()) {
-                (IpAddr::V4(network), IpAddr::V4(target)) => {
-                    let keep = !mask_v4(to.prefix());
-                    map.v4.push(mask_v4(from.prefix()), network.to_bits(), target.to_bits(), keep);
-                }
-                (IpAddr::V6(network), IpAddr::V6(target)) => {
-                    let keep = !mask_v6(to.prefix());
-                    map.v6.push(mask_v6(from.prefix()), network.to_bits(), target.to_bits(), keep);
-                }
+                (IpAddr::V4(network), IpAddr::V4(target)) => map.v4.push(Network {
+                    mask: mask_v4(from.prefix()),
+                    network: network.to_bits(),
+                    target: target.to_bits(),
+                    kept: !mask_v4(to.prefix()),
+                }),
+                (IpAddr::V6(network), IpAddr::V6(target)) => map.v6.push(Network {
+                    mask: mask_v6(from.prefix()),
+                    network: network.to_bits(),
+                    target: target.to_bits(),
+                    kept: !mask_v6(to.prefix()),
+                }),
                 _ => return Err(MapError::Families(from, to)),
             }
         }
         Ok(map)
+    }
+
+    /// This map, with what it does not hold looked up in another one.
+    #[must_use]
+    pub fn or(mut self, other: &Self) -> Self {
+        self.v4.extend(&other.v4);
+        self.v6.extend(&other.v6);
+        self
     }
 
     /// What the address becomes, or `None` if no network has it.
@@ -83,108 +104,30 @@ impl AddressMap {
     pub fn get(&self, address: IpAddr) -> Option<IpAddr> {
         match address {
             IpAddr::V4(address) => {
-                self.v4.get(address.to_bits()).map(|bits| Ipv4Addr::from_bits(bits).into())
+                self.get_v4(address.to_bits()).map(|bits| Ipv4Addr::from_bits(bits).into())
             }
             IpAddr::V6(address) => {
-                self.v6.get(address.to_bits()).map(|bits| Ipv6Addr::from_bits(bits).into())
+                self.get_v6(address.to_bits()).map(|bits| Ipv6Addr::from_bits(bits).into())
             }
         }
+    }
+
+    /// What the IPv4 address of these bits becomes.
+    #[inline(always)]
+    pub fn get_v4(&self, address: u32) -> Option<u32> {
+        self.v4.get(address)
+    }
+
+    /// What the IPv6 address of these bits becomes.
+    #[inline(always)]
+    pub fn get_v6(&self, address: u128) -> Option<u128> {
+        self.v6.get(address)
     }
 
     /// Whether nothing is mapped.
     pub fn is_empty(&self) -> bool {
-        self.v4.groups.is_empty() && self.v6.groups.is_empty()
+        self.v4.is_empty() && self.v6.is_empty()
     }
-}
-
-/// The networks of one family, grouped by prefix length, longest first, each group sorted.
-#[derive(Debug, Clone, Default)]
-struct Table<B> {
-    groups: Vec<Group<B>>,
-}
-
-#[derive(Debug, Clone)]
-struct Group<B> {
-    mask: B,
-    networks: Vec<B>,
-    /// For each network the target and the mask of the bits kept.
-    targets: Vec<(B, B)>,
-}
-
-impl<B: Copy + Ord + BitAnd<Output = B> + BitOr<Output = B>> Table<B> {
-    /// Adds a network; they must come longest prefix first, then in order.
-    fn push(&mut self, mask: B, network: B, target: B, keep: B) {
-        match self.groups.last_mut() {
-            Some(group) if group.mask == mask => {
-                group.networks.push(network);
-                group.targets.push((target, keep));
-            }
-            _ => self.groups.push(Group { mask, networks: vec![network], targets: vec![(target, keep)] }),
-        }
-    }
-
-    #[inline]
-    fn get(&self, address: B) -> Option<B> {
-        self.groups.iter().find_map(|group| {
-            let index = group.networks.binary_search(&(address & group.mask)).ok()?;
-            let (target, keep) = *group.targets.get(index)?;
-            Some(target | (address & keep))
-        })
-    }
-}
-
-/// Maps ports by ranges that do not overlap.
-#[derive(Debug, Clone, Default)]
-pub struct PortMap {
-    /// First and last port and what they become, sorted.
-    ranges: Vec<(u16, u16, u16)>,
-}
-
-impl PortMap {
-    /// The map of entries like (`8000-8999`, 80) or (`80,443`, 8080).
-    ///
-    /// # Errors
-    /// If a text is not a list of ports and ranges, or a port stands in two of them.
-    pub fn new<S: AsRef<str>>(entries: impl IntoIterator<Item = (S, u16)>) -> Result<Self, MapError> {
-        let mut ranges = Vec::new();
-        for (ports, target) in entries {
-            for part in ports.as_ref().split(',') {
-                let (first, last) = range(part.trim())?;
-                ranges.push((first, last, target));
-            }
-        }
-        ranges.sort_unstable();
-        match ranges.iter().zip(ranges.iter().skip(1)).find(|(a, b)| b.0 <= a.1) {
-            Some((_, twice)) => Err(MapError::PortTwice(twice.0)),
-            None => Ok(Self { ranges }),
-        }
-    }
-
-    /// What the port becomes, or `None` if it is not mapped.
-    #[inline]
-    pub fn get(&self, port: u16) -> Option<u16> {
-        let after = self.ranges.partition_point(|(first, ..)| *first <= port);
-        let (_, last, target) = *self.ranges.get(after.checked_sub(1)?)?;
-        (port <= last).then_some(target)
-    }
-
-    /// Whether nothing is mapped.
-    pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-}
-
-fn range(text: &str) -> Result<(u16, u16), MapError> {
-    let port = |digits: &str| {
-        let digits = digits.trim();
-        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse().ok().filter(|_| is_number).ok_or_else(|| MapError::NotPorts(text.into()))
-    };
-    let (first, last) = match text.split_once('-') {
-        Some((first, last)) => (port(first)?, port(last)?),
-        None => (port(text)?, port(text)?),
-    };
-    if first <= last { Ok((first, last)) } else { Err(MapError::Backwards(text.into())) }
 }
 
 #[cfg(test)]
@@ -219,6 +162,36 @@ mod tests {
         assert_eq!(get(&map, "10.1.2.3").as_deref(), Some("9.9.9.9"));
         assert_eq!(get(&map, "10.1.2.4").as_deref(), Some("2.1.2.4"));
         assert_eq!(get(&map, "99.1.2.4").as_deref(), Some("1.1.2.4"));
+    }
+
+    #[test]
+    fn many_networks_are_found_like_few() {
+        let pairs = |count: u32| {
+            (0..count).flat_map(|n| {
+                let net = |first: u32, bits| {
+                    Cidr::containing(Ipv4Addr::from((first << 24) | (n << 16)).into(), bits)
+                };
+                [(net(10, 16), net(20, 16)), (net(11, 20), net(21, 20)), (net(10, 24), net(30, 24))]
+            })
+        };
+        let (few, many) = (AddressMap::new(pairs(2)).unwrap(), AddressMap::new(pairs(200)).unwrap());
+        for n in [0, 1] {
+            for text in
+                [format!("10.{n}.0.7"), format!("10.{n}.1.7"), format!("11.{n}.15.7"), format!("11.{n}.16.7")]
+            {
+                assert_eq!(get(&few, &text), get(&many, &text), "{text}");
+            }
+        }
+        assert_eq!(get(&many, "10.199.0.1").as_deref(), Some("30.199.0.1"));
+        assert_eq!(get(&many, "10.199.9.1").as_deref(), Some("20.199.9.1"));
+        assert_eq!(get(&many, "10.200.0.1"), None);
+        let other = map(&[("10.200.0.0/16", "1.1.0.0/16"), ("0.0.0.0/0", "2.0.0.0/8")]).unwrap();
+        for map in [few, many] {
+            let map = map.or(&other);
+            assert_eq!(get(&map, "10.1.9.1").as_deref(), Some("20.1.9.1"));
+            assert_eq!(get(&map, "10.200.9.1").as_deref(), Some("1.1.9.1"));
+            assert_eq!(get(&map, "9.9.9.9").as_deref(), Some("2.9.9.9"));
+        }
     }
 
     #[test]

@@ -1,28 +1,42 @@
-use std::collections::BTreeMap;
-use std::num::NonZeroU8;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
 use sluice_core::{Batch, Error, Filter, OptionError, Output, PortType, Ports, Prepared, prepared};
-use sluice_wire::addr::{Cidr, Mac};
+use sluice_wire::edit::{Effect, apply, is_signed};
 
+mod hands;
+mod maps;
+mod options;
 mod rules;
 
+use hands::Hands;
+use options::Options;
 use rules::Rules;
 
 sluice_core::register! {
-    /// Rewrites addresses, ports and time to live of packets, and keeps checksums right.
+    /// Rewrites addresses, ports and header fields of packets, and keeps checksums right.
     ///
     /// Addresses are mapped network by network: the prefix of the new network takes the place of the bits that it
-    /// covers, and the bits after it stay. Of several networks that hold an address the longest prefix counts. Mapped are
-    /// the addresses of the IP header and of what belongs to it (source routes, routing headers), of the packets quoted
-    /// in ICMP errors, of neighbour discovery and of ARP, so that a conversation stays consistent. Ports are mapped in
-    /// transport headers and in quoted packets.
+    /// covers, and the bits after it stay. Of several networks that hold an address the longest prefix counts. What no
+    /// network holds may be given another address by a key (`randomize`): any other, or one that shares with its
+    /// neighbours as many first bits as before. No two addresses become one that way, and the same key always gives the
+    /// same result. To keep a kind of address (multicast, loopback and the like) in its place, `prefix_preserving` also
+    /// keeps the first bits of whatever lies beside it; with `keep: []` the results are those of Crypto-PAn.
     ///
-    /// Checksums are updated by what changed and not computed anew. So a checksum that was wrong stays wrong, fragments
-    /// and packets that the capture cut off come out right, and UDP without a checksum stays without. Frames that hold
-    /// nothing to rewrite pass as they are.
+    /// With `endpoints` all clients become one address and all servers another, by the sides that `split_direction` told.
+    ///
+    /// A conversation stays consistent: addresses are mapped in the IP header and what belongs to it (source routes,
+    /// routing headers), in the packets quoted in ICMP errors, in neighbour discovery, ARP and DHCP, and in the packets
+    /// that tunnels carry. Ports and TCP sequence numbers follow into quoted packets and tunnels; time to live, traffic
+    /// class and flow label are those of the outermost header alone. MAC addresses are mapped in Ethernet and Linux
+    /// cooked headers, in ARP, neighbour discovery and DHCP; `source_mac` and `destination_mac` set those of the
+    /// outermost header, and the same address elsewhere in the frame follows. Names, application data and interface
+    /// identifiers that were made from a MAC address are not looked into.
+    ///
+    /// Checksums are updated by what changed and not computed anew, unless `checksums` says so. So a checksum that was
+    /// wrong stays wrong, fragments and packets that the capture cut off come out right, and UDP without a checksum
+    /// stays without. Frames that hold nothing to rewrite pass as they are. Check values of AH, ESP and TCP (MD5, AO)
+    /// need a key: a notice tells once that they do not fit any more.
     ///
     /// ## Ports and drop reasons
     ///
@@ -36,84 +50,29 @@ sluice_core::register! {
     ///   ports: {8000-8999: 80}
     ///   destination_mac: 02:00:00:00:00:01
     ///   ttl_add: -1
+    /// - filter: rewrite
+    ///   randomize: {seed: 7, method: prefix_preserving}
+    ///   randomize_macs: {seed: 7, keep_bytes: 3}
+    ///   tcp_sequence_seed: 7
     /// ```
     ///
     /// ## See also
     ///
-    /// `decode`, `validate`
+    /// `decode`, `split_direction`, `vlan`, `fix`, `validate`
     filter rewrite(prepare), Stateless, drops []
-}
-
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Options {
-    /// What networks become, on both sides: `{10.0.0.0/8: 172.16.0.0/12}`.
-    #[serde(default)]
-    #[schemars(schema_with = "networks")]
-    addresses: BTreeMap<String, Cidr>,
-    /// What networks of the sender become; `addresses` applies to what this does not map.
-    #[serde(default)]
-    #[schemars(schema_with = "networks")]
-    source_addresses: BTreeMap<String, Cidr>,
-    /// What networks of the receiver become; `addresses` applies to what this does not map.
-    #[serde(default)]
-    #[schemars(schema_with = "networks")]
-    destination_addresses: BTreeMap<String, Cidr>,
-    /// What ports become: `{8000-8999: 80, "53,5353": 53}`.
-    #[serde(default)]
-    #[schemars(schema_with = "ports")]
-    ports: BTreeMap<String, u16>,
-    /// What the addresses of Ethernet headers become, on both sides.
-    #[serde(default)]
-    #[schemars(schema_with = "macs")]
-    macs: BTreeMap<String, Mac>,
-    /// The source address that every Ethernet header gets.
-    #[serde(default)]
-    #[schemars(schema_with = "mac")]
-    source_mac: Option<Mac>,
-    /// The destination address that every Ethernet header gets.
-    #[serde(default)]
-    #[schemars(schema_with = "mac")]
-    destination_mac: Option<Mac>,
-    /// The time to live (hop limit) that every packet gets.
-    ttl: Option<NonZeroU8>,
-    /// What is added to the time to live, or taken off when negative; the result stays between 1 and 255.
-    #[schemars(range(min = -255, max = 255))]
-    ttl_add: Option<i16>,
-}
-
-fn networks(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "propertyNames": {"format": "cidr"},
-        "additionalProperties": {"type": "string", "format": "cidr"},
-    })
-}
-
-fn ports(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 65535}})
-}
-
-fn macs(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "propertyNames": {"format": "mac"},
-        "additionalProperties": {"type": "string", "format": "mac"},
-    })
-}
-
-fn mac(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "format": "mac"})
 }
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     let rules = Arc::new(Rules::compile(&options)?);
     let ports = Ports::filter(PortType::Layers, PortType::Layers);
-    Ok(prepared::filter(ports, move |_| Ok(Rewrite { rules: Arc::clone(&rules) })))
+    Ok(prepared::filter(ports, move |_| {
+        Ok(Rewrite { rules: Arc::clone(&rules), hands: Hands::new(Arc::clone(&rules)) })
+    }))
 }
 
 struct Rewrite {
     rules: Arc<Rules>,
+    hands: Hands,
 }
 
 impl Filter for Rewrite {
@@ -121,14 +80,35 @@ impl Filter for Rewrite {
         let mut batch = batch.into_packets()?;
         let mut edit = batch.edit(out.pools());
         for at in 0..edit.len() {
+            let Some((frame, _, layers)) = edit.peek(at) else { continue };
             // Touching a packet of a shared slab copies it, so only those are touched that may change.
-            let concerned = edit.peek(at).is_some_and(|(_, _, layers)| self.rules.concern(layers));
-            if concerned && let Some((_, data, layers)) = edit.packet(at) {
-                self.rules.apply(data, layers);
+            if !self.rules.concern(layers) {
+                continue;
+            }
+            self.hands.face(frame.flags);
+            let Some((_, data, layers)) = edit.packet(at) else { continue };
+            let effect = apply(data, layers, &mut self.hands);
+            if effect != Effect::None && self.hands.breaks_signatures() && is_signed(data, layers) {
+                self.tell(out);
+            }
+            if effect == Effect::Structure {
+                edit.decode(at);
             }
         }
         out.emit(batch);
         Ok(())
+    }
+}
+
+impl Rewrite {
+    /// Tells once, whichever instance sees it first.
+    fn tell(&self, out: &Output) {
+        if !self.rules.told.swap(true, Ordering::Relaxed) {
+            out.notice(
+                "packets with check values that need a key (AH, ESP, MD5 or AO of TCP) were changed: those values do \
+                 not fit any more",
+            );
+        }
     }
 }
 

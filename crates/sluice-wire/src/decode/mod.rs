@@ -440,6 +440,12 @@ fn again(layers: &Layers, frame: &[u8], skip: Skip) -> Option<Layers> {
     Some(found)
 }
 
+/// Whether UDP ports may announce a tunnel.
+#[inline(always)]
+pub(crate) fn is_tunnel(source: u16, destination: u16) -> bool {
+    tunnel::of_ports(source, destination).is_some()
+}
+
 const _: () = assert!(MAX_HEADERS < NONE as usize);
 
 /// Source and destination port of a header that begins with them.

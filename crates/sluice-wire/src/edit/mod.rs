@@ -1,132 +1,138 @@
 //! Changes of header fields that keep every checksum as true as it was.
 //!
-//! Checksums are updated by what changed (RFC 1624), never computed anew: a wrong one stays wrong by the same
-//! difference, a first fragment is updated although its payload is not all there, and so is a packet cut by the snap
-//! length, provided that the checksum field itself was captured. A UDP checksum of zero ("none") stays zero. What
-//! follows the IP packet, padding and trailer, is not touched.
+//! Checksums are updated by what changed (RFC 1624), never computed anew unless that is asked for: a wrong one stays
+//! wrong by the same difference, a first fragment is updated although its payload is not all there, and so is a packet
+//! cut by the snap length, provided that the checksum field itself was captured. A UDP checksum of zero ("none") stays
+//! zero. What follows the IP packet, padding and trailer, is not touched.
 //!
-//! Offsets do not change, so that [`Layers`] stay true but for the flow hash: call [`Layers::rehash`] when done.
+//! Offsets do not change, so that [`Layers`] stay true but for the flow hash, unless a port changes by which a tunnel is
+//! known.
 //!
-//! Not kept true, because that would need a key: the check values of AH and ESP, and TCP's MD5 and AO options.
+//! Not kept true, because that would need a key: the check values of AH and ESP, and TCP's MD5 and AO options. See
+//! [`is_signed`].
 
+mod change;
+mod common;
+mod control;
+mod dhcp;
+mod fields;
+mod link;
 mod sums;
+mod tcp;
+mod tunnel;
 mod visit;
+mod whole;
 
-pub use visit::{Side, map_addresses, map_ports};
+pub use change::{Change, Checksums, Effect, Side, Wants};
+pub use fields::Editor;
+pub use whole::recompute;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::addr::Mac;
-use crate::checksum::Delta;
-use crate::decode::{array, ethernet};
 use crate::layers::{Layers, Proto};
-use sums::{Sums, write};
+use link::Stations;
+use visit::{Pass, Place};
 
-/// Sets single fields of the outermost headers of one frame.
+/// Offers the fields of the frame to `change` and writes what it answers, with the checksums and the flow hash.
 ///
-/// Every setter says whether the frame has such a field; if not, nothing changes.
-pub struct Editor<'a> {
-    frame: &'a mut [u8],
-    layers: &'a Layers,
+/// Visited are: link-layer headers; ARP; the IP header with source routes, routing headers and home addresses; ports
+/// and sequence numbers; the packet quoted in an ICMP error, sides turned; neighbour discovery and redirects; DHCP; and
+/// the same again in tunnels. An SCTP packet in fragments keeps its ports, as its CRC cannot be updated without knowing
+/// its length.
+#[inline]
+pub fn apply<C: Change>(frame: &mut [u8], layers: &mut Layers, change: &mut C) -> Effect {
+    if let Some(effect) = common::apply(frame, layers, change) {
+        return effect;
+    }
+    let effect = visit(frame, layers, change);
+    if effect != Effect::None {
+        layers.rehash(frame);
+    }
+    effect
 }
 
-impl<'a> Editor<'a> {
-    /// An editor of `frame`, whose layers must have been decoded from it.
-    pub fn new(frame: &'a mut [u8], layers: &'a Layers) -> Self {
-        Self { frame, layers }
+/// The same without the flow hash.
+#[inline(never)]
+fn visit<C: Change>(frame: &mut [u8], layers: &Layers, change: &mut C) -> Effect {
+    let wants = change.wants();
+    let mut pass = Pass { frame, change, wants, stations: Stations::default(), moved: false };
+    let mut changed = wants.macs && pass.header_stations(layers);
+    if layers.network().is_some() {
+        changed |= !pass.packet(layers, Place::Outermost).is_none();
+    } else if let Some(at) = layers.find(Proto::Arp) {
+        changed |= !pass.arp(at).is_none();
     }
-
-    /// Sets the source address of the IP header; the family must be the same.
-    pub fn set_source(&mut self, address: IpAddr) -> bool {
-        self.set_address(address, 12, 8)
+    let effect = if pass.moved { Effect::Structure } else { Effect::of(changed) };
+    match wants.checksums {
+        Checksums::Incremental | Checksums::Keep => {}
+        Checksums::Recompute => whole::settle(frame, layers, false),
+        Checksums::Break => whole::settle(frame, layers, true),
     }
+    effect
+}
 
-    /// Sets the destination address of the IP header; the family must be the same.
-    ///
-    /// Where a routing header names another final destination, that one stays.
-    pub fn set_destination(&mut self, address: IpAddr) -> bool {
-        self.set_address(address, 16, 24)
+/// Whether the outermost packet has a check value that a change makes invalid and that only a key can renew: an
+/// authentication header, encryption, or a TCP header with an MD5 signature or authentication option.
+pub fn is_signed(frame: &[u8], layers: &Layers) -> bool {
+    match layers.transport() {
+        Some((Proto::Tcp, at)) if tcp::is_signed(frame, at, layers.l3_end()) => true,
+        _ => layers.ip_protocol() == Some(ESP) || layers.find(Proto::Ah).is_some(),
     }
+}
 
-    fn set_address(&mut self, address: IpAddr, in_v4: usize, in_v6: usize) -> bool {
-        let Some(mut sums) = Sums::of(self.frame, self.layers) else { return false };
-        let written = match (self.layers.network(), address) {
-            (Some((Proto::Ipv4, at)), IpAddr::V4(address)) => {
-                sums.address(self.frame, at + in_v4, address.octets())
+/// The protocol number of ESP.
+const ESP: u8 = 50;
+
+/// Offers every IP address of the frame to `map` and writes what it returns. Returns whether anything changed.
+///
+/// An answer of the other family is ignored. The flow hash is left as it is: call [`Layers::rehash`] when done.
+pub fn map_addresses(
+    frame: &mut [u8],
+    layers: &Layers,
+    map: &mut impl FnMut(IpAddr, Side) -> Option<IpAddr>,
+) -> bool {
+    struct Addresses<'a, F>(&'a mut F);
+
+    impl<F: FnMut(IpAddr, Side) -> Option<IpAddr>> Change for Addresses<'_, F> {
+        fn wants(&self) -> Wants {
+            Wants { addresses: true, inner: true, ..Wants::default() }
+        }
+
+        fn v4(&mut self, address: u32, side: Side) -> u32 {
+            match (self.0)(Ipv4Addr::from_bits(address).into(), side) {
+                Some(IpAddr::V4(new)) => new.to_bits(),
+                _ => address,
             }
-            (Some((Proto::Ipv6, at)), IpAddr::V6(address)) => {
-                sums.address(self.frame, at + in_v6, address.octets())
-            }
-            _ => return false,
-        };
-        sums.apply(self.frame);
-        written
-    }
+        }
 
-    /// Sets the time to live of IPv4 or the hop limit of IPv6.
-    pub fn set_ttl(&mut self, ttl: u8) -> bool {
-        match self.layers.network() {
-            Some((Proto::Ipv4, at)) => {
-                let Some([_, protocol]) = array(self.frame, at + 8).copied() else { return false };
-                let Some(delta) = write(self.frame, at + 8, [ttl, protocol]) else { return false };
-                let Some(mut sums) = Sums::of(self.frame, self.layers) else { return false };
-                sums.header_changed(delta);
-                sums.apply(self.frame);
-                true
+        fn v6(&mut self, address: u128, side: Side) -> u128 {
+            match (self.0)(Ipv6Addr::from_bits(address).into(), side) {
+                Some(IpAddr::V6(new)) => new.to_bits(),
+                _ => address,
             }
-            Some((_, at)) => match self.frame.get_mut(at + 7) {
-                Some(limit) => {
-                    *limit = ttl;
-                    true
-                }
-                None => false,
-            },
-            None => false,
         }
     }
 
-    /// Sets source and destination port; `None` leaves one as it is.
-    ///
-    /// An SCTP packet in fragments keeps its ports, as its CRC cannot be updated without knowing its length.
-    pub fn set_ports(&mut self, source: Option<u16>, destination: Option<u16>) -> bool {
-        let Some((proto, at)) = self.layers.transport() else { return false };
-        let is_opaque = proto == Proto::Sctp && self.layers.is_fragment();
-        let Some(old) = self.layers.ports(self.frame).filter(|_| !is_opaque) else { return false };
-        let Some(mut sums) = Sums::of(self.frame, self.layers) else { return false };
-        let new = (source.unwrap_or(old.0), destination.unwrap_or(old.1));
-        sums.ports(self.frame, self.layers, at, new);
-        sums.apply(self.frame);
-        true
-    }
+    visit(frame, layers, &mut Addresses(map)) != Effect::None
+}
 
-    /// Sets the source port.
-    pub fn set_source_port(&mut self, port: u16) -> bool {
-        self.set_ports(Some(port), None)
-    }
+/// Offers every port of the frame to `map` and writes what it returns. Returns whether anything changed.
+///
+/// The flow hash is left as it is: call [`Layers::rehash`] when done.
+pub fn map_ports(frame: &mut [u8], layers: &Layers, map: &mut impl FnMut(u16, Side) -> Option<u16>) -> bool {
+    struct Ports<'a, F>(&'a mut F);
 
-    /// Sets the destination port.
-    pub fn set_destination_port(&mut self, port: u16) -> bool {
-        self.set_ports(None, Some(port))
-    }
-
-    /// Sets the source address of the Ethernet header.
-    pub fn set_mac_source(&mut self, mac: Mac) -> bool {
-        self.set_mac(6, mac)
-    }
-
-    /// Sets the destination address of the Ethernet header.
-    pub fn set_mac_destination(&mut self, mac: Mac) -> bool {
-        self.set_mac(0, mac)
-    }
-
-    fn set_mac(&mut self, offset: usize, mac: Mac) -> bool {
-        let Some(at) = self.layers.find(Proto::Ethernet) else { return false };
-        if self.frame.len() < at + ethernet::LEN {
-            return false;
+    impl<F: FnMut(u16, Side) -> Option<u16>> Change for Ports<'_, F> {
+        fn wants(&self) -> Wants {
+            Wants { ports: true, inner: true, ..Wants::default() }
         }
-        let delta: Option<Delta> = write(self.frame, at + offset, mac.0);
-        delta.is_some()
+
+        fn port(&mut self, port: u16, side: Side) -> u16 {
+            (self.0)(port, side).unwrap_or(port)
+        }
     }
+
+    visit(frame, layers, &mut Ports(map)) != Effect::None
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The checksums of one IP packet while its fields change.
 
+use super::change::Checksums;
 use crate::checksum::{self, Delta};
-use crate::decode::{array, be16, igmp, mobility, sctp, tcp, udp, udplite};
+use crate::decode::{array, be16, gre, igmp, mobility, sctp, tcp, udp, udplite};
 use crate::decode::{icmpv4, icmpv6};
 use crate::layers::{Layers, Proto};
 use crate::pseudo::{Pseudo, claimed_end};
@@ -33,8 +34,12 @@ pub(super) struct Sums {
     zero_is_none: bool,
     /// The addresses that the upper-layer checksum covers.
     pseudo: Option<(usize, usize)>,
+    /// Where the IP packet and what it carries begin.
+    starts: (usize, usize),
     header_delta: Delta,
     upper_delta: Delta,
+    /// Whether the checksums stay as they are.
+    keeps: bool,
     /// All changes together, those of the checksums themselves included.
     total: Delta,
 }
@@ -46,7 +51,9 @@ impl Sums {
         let (network, at) = layers.network()?;
         let header = (network == Proto::Ipv4).then_some(at + 10);
         let (mut upper, mut zero_is_none, mut covers_addresses) = (None, false, true);
+        let mut starts = (at, at);
         if let Some((proto, at)) = layers.transport() {
+            starts.1 = at;
             let offset = match proto {
                 Proto::Tcp => Some(tcp::CHECKSUM),
                 Proto::Udp => {
@@ -67,6 +74,11 @@ impl Sums {
             };
             // What stands after the end of the IP packet is padding, even where a checksum would be.
             upper = offset.map(|offset| at + offset).filter(|at| at + 2 <= layers.l3_end());
+        } else if let Some(at) = layers.find(Proto::Gre) {
+            starts.1 = at;
+            covers_addresses = false;
+            let has_checksum = gre::view(frame, at).is_some_and(|header| header.checksum.is_some());
+            upper = has_checksum.then_some(at + gre::CHECKSUM);
         }
         let pseudo = match upper {
             Some(_) if covers_addresses => {
@@ -79,10 +91,19 @@ impl Sums {
             upper,
             zero_is_none,
             pseudo,
+            starts,
+            keeps: false,
             header_delta: Delta::NONE,
             upper_delta: Delta::NONE,
             total: Delta::NONE,
         })
+    }
+
+    /// The same, by a policy.
+    #[inline(always)]
+    pub fn under(mut self, checksums: Checksums) -> Self {
+        self.keeps = checksums == Checksums::Keep;
+        self
     }
 
     /// Writes an address of the IP header, its options or its extension headers. `false` if it is not there.
@@ -119,6 +140,18 @@ impl Sums {
         self.total += delta;
     }
 
+    /// Notes a change of what is carried in a tunnel, counted from `at`, where that begins.
+    pub fn carried(&mut self, delta: Delta, at: usize) {
+        let (packet, upper) = self.starts;
+        self.total += delta.shifted(at.wrapping_sub(packet));
+        self.upper_delta += delta.shifted(at.wrapping_sub(upper));
+    }
+
+    /// The addresses that the upper-layer checksum covers.
+    pub fn pseudo(&self) -> Option<(usize, usize)> {
+        self.pseudo
+    }
+
     /// Writes both ports of the transport header at `at`. `false` if they are not there.
     pub fn ports(&mut self, frame: &mut [u8], layers: &Layers, at: usize, new: (u16, u16)) -> bool {
         let Some(old) = array(frame, at).copied() else { return false };
@@ -135,7 +168,7 @@ impl Sums {
     fn sctp_ports(&mut self, frame: &mut [u8], layers: &Layers, at: usize, old: [u8; 4], new: [u8; 4]) {
         let field = at + sctp::CHECKSUM;
         let Some(length) = claimed_end(frame, layers).checked_sub(at + old.len()) else { return };
-        if field + 4 > layers.l3_end() || old == new {
+        if field + 4 > layers.l3_end() || old == new || self.keeps {
             return;
         }
         let Some(crc) = array(frame, field).map(|bytes| u32::from_le_bytes(*bytes)) else { return };
@@ -145,9 +178,12 @@ impl Sums {
         }
     }
 
-    /// Updates the checksums. Returns what changed in all, for a checksum that covers the whole packet.
+    /// Updates the checksums, unless they stay. Returns what changed in all, for a checksum that covers the whole packet.
     #[inline(always)]
     pub fn apply(mut self, frame: &mut [u8]) -> Delta {
+        if self.keeps {
+            return self.total;
+        }
         if let Some(at) = self.header.filter(|_| !self.header_delta.is_none())
             && let Some(old) = be16(frame, at)
             && let Some(delta) = write(frame, at, self.header_delta.apply(old).to_be_bytes())

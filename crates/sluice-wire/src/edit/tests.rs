@@ -2,7 +2,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
+mod fields;
+mod laws;
+
 use super::*;
+use crate::addr::Mac;
 use crate::link::LinkType;
 use crate::testing::{self, Kind, Spec, decode, octets};
 use crate::verify::{self, Offload, Verdict};

@@ -1,175 +1,180 @@
 //! The options of `rewrite`, compiled.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use sluice_core::{Layers, OptionError};
-use sluice_wire::addr::{Cidr, Mac};
-use sluice_wire::edit::{Editor, Side, map_addresses, map_ports};
+use sluice_wire::addr::Mac;
+use sluice_wire::edit::{Checksums, Wants};
 use sluice_wire::layers::Proto;
-use sluice_wire::map::{AddressMap, PortMap};
+use sluice_wire::map::{AddressMap, Key, Keyed, Method, PortMap};
 
-use super::Options;
+use super::maps::{self, Pair};
+use super::options::{self, Options};
 
 #[derive(Clone, Copy)]
-enum Ttl {
+pub(super) enum Hops {
     Keep,
     Set(u8),
     Add(i16),
 }
 
+/// Bits that are set to a value.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bits {
+    mask: u8,
+    value: u8,
+}
+
+impl Bits {
+    fn with(self, mask: u8, value: Option<u8>) -> Self {
+        match value {
+            Some(value) => Self { mask: self.mask | mask, value: self.value | value },
+            None => self,
+        }
+    }
+
+    pub fn put(self, old: u8) -> u8 {
+        (old & !self.mask) | self.value
+    }
+}
+
+pub(super) enum Sequence {
+    Keep,
+    Add(u32),
+    Random(Arc<Keyed>),
+}
+
 pub(super) struct Rules {
-    both: AddressMap,
-    source: AddressMap,
-    destination: AddressMap,
-    ports: PortMap,
+    /// By side; by role where there are endpoints.
+    pub addresses: Pair<AddressMap>,
+    pub random: Option<Arc<Keyed>>,
+    pub ports: Pair<PortMap>,
+    pub both_ports: PortMap,
     /// Sorted by the old address.
-    macs: Vec<(Mac, Mac)>,
-    source_mac: Option<Mac>,
-    destination_mac: Option<Mac>,
-    ttl: Ttl,
-    /// Whether there is anything to do on addresses, on IP headers at all, on Ethernet headers.
-    addresses: bool,
+    pub macs: Vec<(Mac, Mac)>,
+    /// By side, or by role where there are endpoints.
+    pub set_macs: Pair<Option<Mac>>,
+    pub random_macs: Option<(Arc<Keyed>, u8)>,
+    pub skip_broadcast: bool,
+    pub skip_multicast: bool,
+    pub hops: Hops,
+    /// Of IPv4 and of IPv6.
+    pub class: (Bits, Bits),
+    pub label: Option<u32>,
+    pub sequence: Sequence,
+    pub wants: Wants,
+    /// Whether pairs are client and server rather than source and destination.
+    pub by_role: bool,
+    /// Whether there is anything to do on IP headers at all.
     network: bool,
-    ethernet: bool,
+    /// Whether the user was told that check values become invalid.
+    pub told: AtomicBool,
 }
 
 impl Rules {
-    pub(super) fn compile(options: &Options) -> Result<Self, OptionError> {
-        let ttl = match (options.ttl, options.ttl_add) {
-            (None, None) => Ttl::Keep,
-            (Some(ttl), None) => Ttl::Set(ttl.get()),
-            (None, Some(add)) => Ttl::Add(add),
-            (Some(_), Some(_)) => {
-                return Err(OptionError::at("ttl_add", "`ttl` is given too: expected one of them"));
-            }
+    pub fn compile(options: &Options) -> Result<Self, OptionError> {
+        let hops = match (options.ttl, options.ttl_add) {
+            (None, None) => Hops::Keep,
+            (Some(ttl), None) => Hops::Set(ttl.get()),
+            (None, Some(add)) => Hops::Add(add),
+            (Some(_), Some(_)) => return Err(one_of("ttl_add", "ttl")),
         };
-        let both = addresses("addresses", &options.addresses)?;
-        let source = addresses("source_addresses", &options.source_addresses)?;
-        let destination = addresses("destination_addresses", &options.destination_addresses)?;
-        let (ports, macs) = (ports(&options.ports)?, macs(&options.macs)?);
-        let addresses = !(both.is_empty() && source.is_empty() && destination.is_empty());
-        let network = addresses || !ports.is_empty() || !matches!(ttl, Ttl::Keep);
-        let (source_mac, destination_mac) = (options.source_mac, options.destination_mac);
-        let ethernet = !macs.is_empty() || source_mac.is_some() || destination_mac.is_some();
-        if !network && !ethernet {
+        let sequence = match (options.tcp_sequence_add, options.tcp_sequence_seed) {
+            (None, None) => Sequence::Keep,
+            // Numbers wrap round at 32 bits, so what is taken off is added the other way round.
+            (Some(add), None) => Sequence::Add(add as u32),
+            (None, Some(seed)) => {
+                Sequence::Random(Arc::new(Keyed::new(&Key::of_seed(seed), Method::Random, &[])))
+            }
+            (Some(_), Some(_)) => return Err(one_of("tcp_sequence_seed", "tcp_sequence_add")),
+        };
+        let class = class(options)?;
+        let addresses = maps::addresses(options)?;
+        let random = maps::random(options)?;
+        let ports = [
+            maps::ports("source_ports", &options.source_ports)?,
+            maps::ports("destination_ports", &options.destination_ports)?,
+        ];
+        let both_ports = maps::ports("ports", &options.ports)?;
+        let (macs, random_macs) = (maps::macs(&options.macs)?, maps::random_macs(options)?);
+        let set_macs = set_macs(options)?;
+        let checksums = match options.checksums {
+            options::Checksums::Incremental => Checksums::Incremental,
+            options::Checksums::Recompute => Checksums::Recompute,
+            options::Checksums::Keep => Checksums::Keep,
+            options::Checksums::Break => Checksums::Break,
+        };
+        let wants = Wants {
+            addresses: random.is_some() || addresses.iter().any(|map| !map.is_empty()),
+            ports: !both_ports.is_empty() || ports.iter().any(|map| !map.is_empty()),
+            header: !matches!(hops, Hops::Keep)
+                || options.flow_label.is_some()
+                || class.0.mask | class.1.mask != 0,
+            sequence: !matches!(sequence, Sequence::Keep),
+            macs: !macs.is_empty() || random_macs.is_some() || set_macs.iter().any(Option::is_some),
+            inner: options.inner,
+            checksums,
+        };
+        let checks = matches!(checksums, Checksums::Recompute | Checksums::Break);
+        let network = wants.addresses || wants.ports || wants.header || wants.sequence || checks;
+        if !network && !wants.macs {
             return Err(OptionError::new("nothing to rewrite").help(
-                "give at least one of `addresses`, `source_addresses`, `destination_addresses`, `ports`, `macs`, \
-                 `source_mac`, `destination_mac`, `ttl` and `ttl_add`",
+                "give at least one of the options that say what becomes of addresses, ports, MAC addresses or header \
+                 fields",
             ));
         }
         Ok(Self {
-            both,
-            source,
-            destination,
-            ports,
-            macs,
-            source_mac,
-            destination_mac,
-            ttl,
             addresses,
+            random,
+            ports,
+            both_ports,
+            macs,
+            set_macs,
+            random_macs,
+            skip_broadcast: options.skip_broadcast,
+            skip_multicast: options.skip_multicast,
+            hops,
+            class,
+            label: options.flow_label,
+            sequence,
+            wants,
+            by_role: options.endpoints.is_some(),
             network,
-            ethernet,
+            told: AtomicBool::new(false),
         })
     }
 
     /// Whether a packet with these layers may change.
-    pub(super) fn concern(&self, layers: &Layers) -> bool {
-        self.ethernet
+    #[inline(always)]
+    pub fn concern(&self, layers: &Layers) -> bool {
+        self.wants.macs
             || (self.network && layers.network().is_some())
-            || (self.addresses && layers.find(Proto::Arp).is_some())
-    }
-
-    /// Rewrites one packet and keeps its layers true.
-    pub(super) fn apply(&self, data: &mut [u8], layers: &mut Layers) {
-        let mut changed = false;
-        if self.addresses {
-            changed |= map_addresses(data, layers, &mut |address, side| {
-                let one_side = if side == Side::Source { &self.source } else { &self.destination };
-                one_side.get(address).or_else(|| self.both.get(address))
-            });
-        }
-        if !self.ports.is_empty() {
-            changed |= map_ports(data, layers, &mut |port, _| self.ports.get(port));
-        }
-        self.set_ttl(data, layers);
-        if self.ethernet {
-            // The flow of a frame without IP is known by its MAC addresses.
-            changed |= self.set_macs(data, layers);
-        }
-        if changed {
-            layers.rehash(data);
-        }
-    }
-
-    fn set_ttl(&self, data: &mut [u8], layers: &Layers) {
-        let new = match self.ttl {
-            Ttl::Keep => return,
-            Ttl::Set(ttl) => ttl,
-            Ttl::Add(add) => {
-                let place =
-                    layers.network().map(|(proto, at)| if proto == Proto::Ipv4 { at + 8 } else { at + 7 });
-                let Some(old) = place.and_then(|at| data.get(at)) else { return };
-                i16::from(*old).saturating_add(add).clamp(1, 255) as u8
-            }
-        };
-        Editor::new(data, layers).set_ttl(new);
-    }
-
-    fn set_macs(&self, data: &mut [u8], layers: &Layers) -> bool {
-        let Some(at) = layers.find(Proto::Ethernet) else { return false };
-        let Some(addresses) = data.get(at..).and_then(|frame| frame.first_chunk::<12>()) else {
-            return false;
-        };
-        let ([destination, source], _) = addresses.as_chunks::<6>() else { return false };
-        let mapped = |old: &[u8; 6]| {
-            let found = self.macs.binary_search_by_key(&Mac(*old), |(from, _)| *from).ok();
-            found.and_then(|at| self.macs.get(at)).map(|(_, to)| *to)
-        };
-        let source = self.source_mac.or_else(|| mapped(source));
-        let destination = self.destination_mac.or_else(|| mapped(destination));
-        let mut editor = Editor::new(data, layers);
-        if let Some(mac) = source {
-            editor.set_mac_source(mac);
-        }
-        if let Some(mac) = destination {
-            editor.set_mac_destination(mac);
-        }
-        source.is_some() || destination.is_some()
+            || (self.wants.addresses && layers.find(Proto::Arp).is_some())
     }
 }
 
-fn addresses(option: &str, pairs: &BTreeMap<String, Cidr>) -> Result<AddressMap, OptionError> {
-    let mut networks = Vec::new();
-    for (text, to) in pairs {
-        let from: Cidr = text.parse().map_err(|e| at_key(option, text, e))?;
-        // Each pair alone first, so that a wrong one is shown where it stands.
-        AddressMap::new([(from, *to)]).map_err(|e| at_key(option, text, e))?;
-        networks.push((from, *to));
-    }
-    AddressMap::new(networks).map_err(|e| OptionError::at(option, e.to_string()))
+fn one_of(option: &str, other: &str) -> OptionError {
+    OptionError::at(option, format!("`{other}` is given too: expected one of them"))
 }
 
-fn ports(pairs: &BTreeMap<String, u16>) -> Result<PortMap, OptionError> {
-    for (text, to) in pairs {
-        PortMap::new([(text, *to)]).map_err(|e| at_key("ports", text, e))?;
+fn class(options: &Options) -> Result<(Bits, Bits), OptionError> {
+    let parts = [("dscp", options.dscp), ("ecn", options.ecn)];
+    for (whole, value) in [("tos", options.tos), ("traffic_class", options.traffic_class)] {
+        if let (Some(_), Some((part, _))) = (value, parts.iter().find(|(_, part)| part.is_some())) {
+            return Err(one_of(part, whole));
+        }
     }
-    PortMap::new(pairs.iter().map(|(text, to)| (text, *to)))
-        .map_err(|e| OptionError::at("ports", e.to_string()))
+    let both = Bits::default().with(0xFC, options.dscp.map(|dscp| dscp << 2)).with(0x03, options.ecn);
+    Ok((both.with(0xFF, options.tos), both.with(0xFF, options.traffic_class)))
 }
 
-fn macs(pairs: &BTreeMap<String, Mac>) -> Result<Vec<(Mac, Mac)>, OptionError> {
-    let mut macs = Vec::new();
-    for (text, to) in pairs {
-        let from: Mac = text.parse().map_err(|e| at_key("macs", text, e))?;
-        macs.push((from, *to));
+fn set_macs(options: &Options) -> Result<Pair<Option<Mac>>, OptionError> {
+    let sides = [options.source_mac, options.destination_mac];
+    let Some(endpoints) = &options.endpoints else { return Ok(sides) };
+    if sides.iter().any(Option::is_some) {
+        let message = "MAC addresses are set by `source_mac` or `destination_mac`: expected either those or `endpoints`";
+        return Err(OptionError::at("endpoints", message));
     }
-    macs.sort_unstable();
-    match macs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(OptionError::at("macs", format!("`{}` is mapped twice", pair[0].0))),
-        None => Ok(macs),
-    }
-}
-
-fn at_key(option: &str, key: &str, error: impl std::fmt::Display) -> OptionError {
-    OptionError::at(option, error.to_string()).key(key)
+    Ok([endpoints.client_mac, endpoints.server_mac])
 }
