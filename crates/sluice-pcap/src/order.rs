@@ -38,8 +38,4 @@ impl Order {
     pub(crate) fn put32(self, number: u32) -> [u8; 4] {
         if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() }
     }
-
-    pub(crate) fn put64(self, number: u64) -> [u8; 8] {
-        if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() }
-    }
 }

@@ -6,15 +6,20 @@
 
 use std::fmt;
 
+use crate::order::Order;
+
 mod blocks;
 mod clock;
 mod interface;
 mod options;
 mod packet;
 mod read;
+mod translate;
+mod write;
 
 pub use blocks::{Block, Blocks, Found};
 pub(crate) use read::Reader;
+pub(crate) use write::Writer;
 
 /// Block types.
 pub(crate) mod kind {
@@ -23,7 +28,12 @@ pub(crate) mod kind {
     /// The obsolete one.
     pub(crate) const PACKET: u32 = 2;
     pub(crate) const SIMPLE: u32 = 3;
+    pub(crate) const NAMES: u32 = 4;
+    pub(crate) const STATISTICS: u32 = 5;
     pub(crate) const ENHANCED: u32 = 6;
+    /// Journal entries of systemd.
+    pub(crate) const JOURNAL: u32 = 9;
+    pub(crate) const SECRETS: u32 = 10;
 }
 
 /// What tells the byte order of a section.
@@ -72,7 +82,19 @@ impl fmt::Display for Flaw {
 
 impl std::error::Error for Flaw {}
 
+/// Fills in the length of the block that starts at `start`, and repeats it at its end.
+fn close(out: &mut Vec<u8>, start: usize, order: Order) {
+    let length = order.put32((out.len() - start + 4) as u32);
+    if let Some(place) = out.get_mut(start + 4..start + 8) {
+        place.copy_from_slice(&length);
+    }
+    out.extend_from_slice(&length);
+}
+
 /// How many bytes fill up so many to a multiple of 4.
 fn padding(length: usize) -> usize {
     length.wrapping_neg() & 3
 }
+
+#[cfg(test)]
+mod tests;

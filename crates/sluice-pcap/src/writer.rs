@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use sluice_core::{HEADROOM, PacketBatch, Pools, Resolution, Section};
+use sluice_core::{CaptureInfo, HEADROOM, PacketBatch, Pools, Resolution, Section};
 use sluice_wire::link::LinkType;
 
-use crate::Format;
-use crate::pcap::Header;
+use crate::pcap::{HEADER, Header};
+use crate::{Format, pcapng};
 
 /// What a [`Writer`] took out of a batch, since its files cannot hold it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,13 @@ pub struct Misfits {
     pub links: Option<(LinkType, LinkType)>,
     /// Packets whose time the file cannot tell.
     pub out_of_range: usize,
+    /// Why something besides packets is left out, if anything is.
+    pub left_out: Option<&'static str>,
 }
+
+/// Why blocks and options do not go into a pcap file.
+const PACKETS_ALONE: &str =
+    "a pcap file holds packets alone, without names, secrets, statistics and comments";
 
 /// Makes capture files of batches. It is told about each batch with [`admit`](Self::admit) before it
 /// [`write`](Self::write)s the packets of it, all at once or range by range, and it can [`restart`](Self::restart) at any
@@ -26,7 +32,6 @@ pub struct Misfits {
 #[derive(Debug)]
 pub struct Writer {
     format: Option<Format>,
-    fallback: Format,
     resolution: Option<Resolution>,
     state: State,
 }
@@ -37,55 +42,72 @@ enum State {
     Open,
     Pcap {
         header: Header,
+        /// Whether the header is to be written before anything else.
         due: bool,
     },
+    Pcapng(Box<pcapng::Writer>),
 }
 
 impl Writer {
-    /// For files of this format, or else of that of the first packets, or else, where those are from no file, of
-    /// `fallback`. Times have the resolution of where the first packets came from unless another is asked for.
-    pub fn new(format: Option<Format>, fallback: Format, resolution: Option<Resolution>) -> Self {
-        Self { format, fallback, resolution, state: State::Open }
+    /// For files of this format, pcap or pcapng, or else of that of the first packets; pcap where those are from no file.
+    /// Times have the resolution of where the first packets came from unless another is asked for.
+    pub fn new(format: Option<Format>, resolution: Option<Resolution>) -> Self {
+        Self { format, resolution, state: State::Open }
     }
 
     /// Takes out of a batch what the file cannot hold, and gets ready to write the rest.
     pub fn admit(&mut self, batch: &mut PacketBatch) -> Misfits {
-        let info = Arc::clone(batch.info());
         if let State::Open = self.state {
-            let interface = match (batch.frames().first(), &info.section) {
-                (Some(first), _) => first.interface,
-                // A capture without packets still has a header, which a copy has to repeat.
-                (None, Some(Section::Pcap(_))) => 0,
-                (None, _) => return Misfits::default(),
-            };
-            let header = Header::of(&info, interface, self.resolution);
-            self.state = State::Pcap { header, due: true };
+            self.open(batch);
         }
-        let State::Pcap { header, .. } = &self.state else { return Misfits::default() };
-        let mut misfits = Misfits::default();
-        let other = |interface| Some(info.link(interface)).filter(|link| *link != header.link);
-        if let Some(link) = (0..info.interfaces.len().max(1) as u16).find_map(other) {
-            misfits.other_link = batch.retain(|_, frame| other(frame.interface).is_none());
-            misfits.links = Some((link, header.link));
+        match &mut self.state {
+            State::Open => Misfits::default(),
+            State::Pcap { header, .. } => admit_to_pcap(header, batch),
+            State::Pcapng(writer) => writer.admit(batch),
         }
-        if batch.frames().iter().any(|frame| !header.layout.tells(frame.time)) {
-            misfits.out_of_range = batch.retain(|_, frame| header.layout.tells(frame.time));
-        }
-        misfits
+    }
+
+    /// Decides what the file is, if that can be told from this batch.
+    fn open(&mut self, batch: &PacketBatch) {
+        let info = batch.info();
+        let format = self.format.or(match &info.section {
+            Some(Section::Ng(_)) => Some(Format::Pcapng),
+            Some(Section::Pcap(_)) => Some(Format::Pcap),
+            None => None,
+        });
+        let interface = match (batch.frames().first(), &info.section) {
+            (Some(first), _) => first.interface,
+            // A capture without packets still has a header, which a copy has to repeat.
+            (None, Some(Section::Pcap(_))) => 0,
+            (None, Some(Section::Ng(_))) if format == Some(Format::Pcapng) => 0,
+            (None, _) => return,
+        };
+        self.state = match format {
+            Some(Format::Pcapng) => State::Pcapng(Box::new(pcapng::Writer::new(self.resolution))),
+            _ => State::Pcap { header: Header::of(info, interface, self.resolution), due: true },
+        };
     }
 
     /// How many bytes [`write`](Self::write) makes of the packet at this place of the batch last admitted, and of what
     /// stands before it.
     pub fn size(&self, batch: &PacketBatch, at: usize) -> usize {
-        batch.frames().get(at).map_or(0, |frame| HEADROOM + frame.captured() as usize)
+        match &self.state {
+            State::Pcapng(writer) => writer.size(batch, at),
+            _ => batch.frames().get(at).map_or(0, |frame| HEADROOM + frame.captured() as usize),
+        }
     }
 
     /// How many bytes the beginning of the next file takes, if one is due.
     pub fn head_size(&self) -> usize {
-        if let State::Pcap { due: true, .. } = &self.state { crate::pcap::HEADER } else { 0 }
+        match &self.state {
+            State::Pcap { due: true, .. } => HEADER,
+            State::Pcapng(writer) => writer.head_size(),
+            _ => 0,
+        }
     }
 
-    /// Writes these packets of the batch last admitted, after the beginning of the file where that is due.
+    /// Writes these packets of the batch last admitted, after the beginning of the file where that is due. What stands
+    /// before a packet is written with it, what stands behind the last one with the range that ends there.
     pub fn write<E>(
         &mut self,
         batch: &mut PacketBatch,
@@ -93,7 +115,11 @@ impl Writer {
         pools: &Pools,
         mut emit: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let State::Pcap { header, due } = &mut self.state else { return Ok(()) };
+        let (header, due) = match &mut self.state {
+            State::Open => return Ok(()),
+            State::Pcapng(writer) => return writer.write(batch, range, emit),
+            State::Pcap { header, due } => (header, due),
+        };
         if std::mem::take(due) {
             emit(&header.to_bytes())?;
         }
@@ -107,19 +133,42 @@ impl Writer {
 
     /// Makes the next packet begin a new file.
     pub fn restart(&mut self) {
-        if let State::Pcap { due, .. } = &mut self.state {
-            *due = true;
+        match &mut self.state {
+            State::Open => {}
+            State::Pcap { due, .. } => *due = true,
+            State::Pcapng(writer) => writer.restart(),
         }
     }
 
     /// Writes the beginning of a file that has got nothing.
     pub fn finish<E>(&mut self, mut emit: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        if let State::Open = self.state {
-            let info = sluice_core::CaptureInfo::of(LinkType::ETHERNET);
-            let header = Header::of(&info, 0, self.resolution);
-            self.state = State::Pcap { header, due: true };
+        match &mut self.state {
+            State::Open if self.format == Some(Format::Pcapng) => {
+                pcapng::Writer::new(self.resolution).finish(emit)
+            }
+            State::Open => {
+                emit(&Header::of(&CaptureInfo::of(LinkType::ETHERNET), 0, self.resolution).to_bytes())
+            }
+            State::Pcap { header, due: true } => emit(&header.to_bytes()),
+            State::Pcap { .. } => Ok(()),
+            State::Pcapng(writer) => writer.finish(emit),
         }
-        let State::Pcap { header, due } = &mut self.state else { return Ok(()) };
-        if std::mem::take(due) { emit(&header.to_bytes()) } else { Ok(()) }
     }
+}
+
+fn admit_to_pcap(header: &Header, batch: &mut PacketBatch) -> Misfits {
+    let info = Arc::clone(batch.info());
+    let mut misfits = Misfits::default();
+    if !batch.extras().is_empty() {
+        misfits.left_out = Some(PACKETS_ALONE);
+    }
+    let other = |interface| Some(info.link(interface)).filter(|link| *link != header.link);
+    if let Some(link) = (0..info.interfaces.len().max(1) as u16).find_map(other) {
+        misfits.other_link = batch.retain(|_, frame| other(frame.interface).is_none());
+        misfits.links = Some((link, header.link));
+    }
+    if batch.frames().iter().any(|frame| !header.layout.tells(frame.time)) {
+        misfits.out_of_range = batch.retain(|_, frame| header.layout.tells(frame.time));
+    }
+    misfits
 }

@@ -1,7 +1,7 @@
 //! Capture files.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -16,12 +16,16 @@ use crate::pack::Compress;
 use crate::rotate::{Rotate, Target};
 
 sluice_core::register! {
-    /// Writes packets to a pcap file.
+    /// Writes packets to a pcap or pcapng file.
     ///
-    /// The file header repeats what the input's said (byte order, resolution, snapshot length, link type), and record
-    /// headers that still say the truth are left as they are, so a capture that no filter changed is copied byte for
-    /// byte. Packets from no file are written in little-endian byte order with nanoseconds. Runs of packets are written
-    /// from where they were read, without a copy.
+    /// What no filter changed is copied byte for byte, whatever its byte order and resolution: the headers repeat what the
+    /// input's said, and those of packets that still say the truth are left as they are. A pcapng file keeps all of its
+    /// blocks and options in their order, section by section. Packets from several files go into one section, to which
+    /// their interfaces are added unless they are there. Packets from no file are written in little-endian byte order
+    /// with nanoseconds. Runs of packets are written to a pcap file from where they were read, without a copy.
+    ///
+    /// A pcap file cannot hold names, secrets, statistics and comments of a pcapng file: they are left out, which is told
+    /// once. The same happens to blocks that nobody knows when they would have to change their byte order.
     ///
     /// The file has the name `NAME.part` while it is written and gets its own name when the run has ended well, in place
     /// of a file that was there before. Devices, FIFOs and `-` (standard output) are written directly.
@@ -35,9 +39,9 @@ sluice_core::register! {
     ///
     /// ## Ports and drop reasons
     ///
-    /// Takes packets. A pcap file has one link type and 32 bits for seconds, so it drops what does not fit:
-    /// - `link_type_differs`: the packet has another link type than the file
-    /// - `time_out_of_range`: the packet was captured before 1970 or after 2106
+    /// Takes packets. It drops what the file cannot hold:
+    /// - `link_type_differs`: the packet has another link type than the file, which is pcap and has one
+    /// - `time_out_of_range`: the file cannot tell when the packet was captured; pcap tells 1970 to 2106
     ///
     /// ## Example
     ///
@@ -53,9 +57,9 @@ sluice_core::register! {
 }
 
 static LINK_TYPE_DIFFERS: Reason =
-    Reason::new("link_type_differs", "the packet has another link type than the file");
+    Reason::new("link_type_differs", "the packet has another link type than the pcap file");
 static TIME_OUT_OF_RANGE: Reason =
-    Reason::new("time_out_of_range", "the packet was captured before 1970 or after 2106");
+    Reason::new("time_out_of_range", "the file cannot tell when the packet was captured");
 
 /// Options of the sink `pcap_file`.
 #[derive(Deserialize, JsonSchema)]
@@ -63,6 +67,9 @@ static TIME_OUT_OF_RANGE: Reason =
 struct Options {
     /// The file to write, relative to the working directory; `-` is standard output.
     path: PathBuf,
+    /// The format of the file.
+    #[serde(default)]
+    format: FileFormat,
     /// How precise the times in the file are.
     #[serde(default)]
     resolution: Precision,
@@ -70,6 +77,20 @@ struct Options {
     rotate: Option<Rotate>,
     /// How the file is compressed; when absent, as its name tells: `.gz` by gzip, `.zst` by zstd, any other not at all.
     compress: Option<Compress>,
+}
+
+/// Formats of capture files.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum FileFormat {
+    /// That of the file that the first packets came from, and pcapng for a name that ends in `.pcapng`. Packets from no
+    /// file make a pcap file.
+    #[default]
+    Keep,
+    /// pcap: packets of one link type and their times.
+    Pcap,
+    /// pcapng: packets of any link types, and whatever a pcapng input holds besides.
+    Pcapng,
 }
 
 /// How precise times are written.
@@ -86,7 +107,7 @@ enum Precision {
 }
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    let Options { path, resolution, rotate, compress } = options;
+    let Options { path, format, resolution, rotate, compress } = options;
     if path.as_os_str().is_empty() {
         return Err(OptionError::at("path", "the path is empty"));
     }
@@ -99,11 +120,24 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         Precision::Micro => Some(Resolution::Micro),
         Precision::Nano => Some(Resolution::Nano),
     };
+    let format = match format {
+        FileFormat::Keep if is_named_pcapng(&path) => Some(Format::Pcapng),
+        FileFormat::Keep => None,
+        FileFormat::Pcap => Some(Format::Pcap),
+        FileFormat::Pcapng => Some(Format::Pcapng),
+    };
     Ok(prepared::sink(Ports::sink(PortType::Packets), move |_| {
-        let writer = Writer::new(None, Format::Pcap, resolution);
+        let writer = Writer::new(format, resolution);
         let target = Target::create(&path, compress, rotate.as_ref())?;
-        Ok(PcapFile { target, writer, told: false })
+        Ok(PcapFile { target, writer, told: false, told_left_out: false })
     }))
+}
+
+/// Whether the name says pcapng, compressed or not.
+fn is_named_pcapng(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = [".gz", ".zst", ".lz4"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+    name.ends_with(".pcapng")
 }
 
 struct PcapFile {
@@ -111,6 +145,8 @@ struct PcapFile {
     writer: Writer,
     /// Whether the user was told about a second link type.
     told: bool,
+    /// Whether the user was told that something besides packets is left out.
+    told_left_out: bool,
 }
 
 impl PcapFile {
@@ -144,6 +180,11 @@ impl PcapFile {
             && !std::mem::replace(&mut self.told, true)
         {
             out.notice(format!("packets of link type `{link}` are dropped, as the file has `{of_file}`"));
+        }
+        if let Some(why) = misfits.left_out
+            && !std::mem::replace(&mut self.told_left_out, true)
+        {
+            out.notice(format!("something is left out: {why}"));
         }
     }
 }

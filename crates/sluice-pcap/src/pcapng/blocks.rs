@@ -72,7 +72,7 @@ impl Blocks {
         }
         let length = order.u32(head, 4);
         let whole = length as usize;
-        if whole < least || whole % 4 != 0 || whole > LONGEST {
+        if whole < least || !whole.is_multiple_of(4) || whole > LONGEST {
             return Found::Invalid(Flaw::Length(length));
         }
         let Some(bytes) = rest.get(..whole) else { return Found::NeedMore(whole) };

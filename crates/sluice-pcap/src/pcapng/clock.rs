@@ -42,19 +42,26 @@ impl Scale {
         (since + self.offset).clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }
 
-    /// The units that say this time (ns since the epoch), or nothing where none do. A time between two units is rounded
-    /// down; where a unit is shorter than a nanosecond, the first unit of that nanosecond is taken.
+    /// Whether there are units that say this time (ns since the epoch).
+    #[inline]
+    pub(super) fn tells(self, time: i64) -> bool {
+        self.factor.is_some() && time >= 0 || self.units(time).is_some()
+    }
+
+    /// The units that say this time (ns since the epoch), or nothing where none do. A time that no unit says is rounded
+    /// down; of several units that say it, the first is taken.
     #[inline]
     pub(super) fn units(self, time: i64) -> Option<u64> {
         if let (Some(factor), Ok(time)) = (self.factor, u64::try_from(time)) {
             return time.checked_div(factor);
         }
         let since = i128::from(time) - self.offset;
-        let in_second = self.units?;
+        let Some(in_second) = self.units else { return (since == 0).then_some(0) };
         let (seconds, rest) = (since.div_euclid(SECOND), since.rem_euclid(SECOND));
+        let units = |rest: i128| u64::try_from(seconds.checked_mul(in_second)? + rest).ok();
         let rest = rest.checked_mul(in_second)?;
-        let up = if in_second > SECOND { SECOND - 1 } else { 0 };
-        u64::try_from(seconds.checked_mul(in_second)? + (rest + up) / SECOND).ok()
+        let (down, up) = (units(rest / SECOND), units((rest + SECOND - 1) / SECOND));
+        up.filter(|units| self.time(*units) == time).or(down)
     }
 }
 
@@ -102,6 +109,7 @@ mod tests {
         assert_eq!(scale(6, 10).units(10_000_001_999), Some(1));
         assert_eq!(scale(18, 0).units(i64::MAX), None);
         assert_eq!(scale(0x7f, 0).units(1), None);
+        assert_eq!(scale(0x7f, 1).units(1_000_000_000), Some(0));
     }
 
     proptest! {
