@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+use sluice_filter_aggregate as _;
 use sluice_filter_packet as _;
 use sluice_filter_parse as _;
 use sluice_filter_select as _;

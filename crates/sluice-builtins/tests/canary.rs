@@ -8,6 +8,7 @@ fn every_built_in_crate_is_linked() {
     let registry = Registry::collect().unwrap();
     for (krate, kind, name) in [
         ("sluice-io", Kind::Source, "pcap_file"),
+        ("sluice-filter-aggregate", Kind::Filter, "count"),
         ("sluice-filter-packet", Kind::Filter, "decode"),
         ("sluice-filter-parse", Kind::Filter, "parse_json"),
         ("sluice-filter-select", Kind::Filter, "select"),

@@ -1,10 +1,11 @@
 //! Items as lines of text, for every sink that writes text.
 
 mod json;
+mod table;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sluice_core::{Batch, Error};
+use sluice_core::{Batch, Error, PortType};
 use sluice_wire::render::{self, LineOptions};
 
 /// How items are written.
@@ -17,6 +18,18 @@ pub(crate) enum Format {
     /// One JSON object per line. Records: the parsed fields in their order, or `{"message": "..."}` with the line when
     /// nothing was parsed. Packets: times, lengths, addresses, ports and what else the headers say.
     Json,
+    /// Records as a table, with a column for each field; numbers stand to the right, and `-` where there is
+    /// no value. Records with other fields begin a new
+    /// table. Columns are as wide as what stands in them, up to 64 characters, as far as that is known: what comes later
+    /// may make a column wider from then on. Fields inside others stay together as JSON.
+    Table,
+}
+
+impl Format {
+    /// What a sink of this format takes.
+    pub(crate) fn takes(self) -> PortType {
+        if self == Format::Table { PortType::Records } else { PortType::Any }
+    }
 }
 
 /// Writes items as text into a buffer that it keeps.
@@ -26,11 +39,19 @@ pub(crate) struct Encoder {
     options: LineOptions,
     line: Vec<u8>,
     json: json::Writer,
+    table: table::Writer,
 }
 
 impl Encoder {
     pub(crate) fn new(format: Format, options: LineOptions) -> Self {
-        Self { format, options, line: Vec::new(), json: json::Writer::default() }
+        let (json, table) = (json::Writer::default(), table::Writer::default());
+        Self { format, options, line: Vec::new(), json, table }
+    }
+
+    /// The same, with tables that have the value of this field as their title.
+    pub(crate) fn titled(mut self, title: Option<String>) -> Self {
+        self.table = table::Writer::new(title);
+        self
     }
 
     /// Whether records are written as they came, so that neighbours may be written in one piece.
@@ -50,7 +71,7 @@ impl Encoder {
                 for (frame, data, layers) in batch.decoded() {
                     line.clear();
                     match format {
-                        Format::Lines => {
+                        Format::Lines | Format::Table => {
                             render::line(line, frame.time, data, layers, frame.wire, self.options);
                         }
                         Format::Json => {
@@ -75,6 +96,7 @@ impl Encoder {
                     write(record.time, batch.whole(record))?;
                 }
             }
+            (Batch::Records(batch), Format::Table) => self.table.batch(batch, write)?,
             (Batch::Records(batch), Format::Json) => {
                 for record in batch.records() {
                     line.clear();

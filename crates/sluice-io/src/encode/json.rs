@@ -29,7 +29,8 @@ impl Writer {
         }
     }
 
-    fn value(&mut self, out: &mut Vec<u8>, batch: &RecordBatch, nodes: &[Node]) {
+    /// Appends the value that these nodes are.
+    pub(super) fn value(&mut self, out: &mut Vec<u8>, batch: &RecordBatch, nodes: &[Node]) {
         self.open.clear();
         let mut first = true;
         for (at, node) in nodes.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sluice_core::{Batch, Error, OptionError, Output, PortType, Ports, Prepared, Sink, prepared};
+use sluice_core::{Batch, Error, OptionError, Output, Ports, Prepared, Sink, prepared};
 use sluice_wire::render::LineOptions;
 
 use crate::encode::{Encoder, Format};
@@ -14,10 +14,10 @@ use crate::pack::Compress;
 use crate::rotate::{Rotate, Target};
 
 sluice_core::register! {
-    /// Writes lines or JSON to a file.
+    /// Writes lines, JSON or tables to a file.
     ///
     /// Records are written as they came, byte for byte; with `format: json`, packets and records are one JSON object per
-    /// line. A last line without an ending stays so, unless another line follows it.
+    /// line, and with `format: table`, records are tables. A last line without an ending stays so, unless another line follows it.
     ///
     /// The file has the name `NAME.part` while it is written and gets its own name when the run has ended well, in place
     /// of a file that was there before. Devices, FIFOs and `-` (standard output) are written directly, and so is a file
@@ -31,7 +31,7 @@ sluice_core::register! {
     ///
     /// ## Ports and drop reasons
     ///
-    /// Takes packets or records. It drops nothing.
+    /// Takes packets or records; with `format: table`, records. It drops nothing.
     ///
     /// ## Example
     ///
@@ -56,6 +56,8 @@ struct Options {
     /// How items are written.
     #[serde(default)]
     format: Format,
+    /// The field whose value is the title of a table, with `format: table`. Records with another value begin a new one.
+    title: Option<String>,
     /// Write behind what the file holds already.
     #[serde(default)]
     append: bool,
@@ -66,7 +68,7 @@ struct Options {
 }
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    let Options { path, format, append, rotate, compress } = options;
+    let Options { path, format, title, append, rotate, compress } = options;
     if path.as_os_str().is_empty() {
         return Err(OptionError::at("path", "the path is empty"));
     }
@@ -77,14 +79,18 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
             return Err(OptionError::at("append", "`append` and `rotate` exclude each other")
                 .help("with `rotate`, a later run goes on with the next number"));
         }
+        if format == Format::Table {
+            return Err(OptionError::at("rotate", "a table cannot be rotated"));
+        }
     }
-    Ok(prepared::sink(Ports::sink(PortType::Any), move |_| {
+    Ok(prepared::sink(Ports::sink(format.takes()), move |_| {
         let target = if append {
             Target::one(OutFile::append(&path)?.compressed(compress))
         } else {
             Target::create(&path, compress, rotate.as_ref())?
         };
-        Ok(TextFile { target, encoder: Encoder::new(format, LineOptions::default()) })
+        let encoder = Encoder::new(format, LineOptions::default()).titled(title.clone());
+        Ok(TextFile { target, encoder })
     }))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sluice_core::{Batch, Error, OptionError, Output, PortType, Ports, Prepared, Sink, prepared};
+use sluice_core::{Batch, Error, OptionError, Output, Ports, Prepared, Sink, prepared};
 use sluice_wire::render::{Digits, LineOptions};
 
 use crate::encode::{Encoder, Format};
@@ -15,11 +15,12 @@ sluice_core::register! {
     /// Prints one line per packet or record.
     ///
     /// Packets are printed much as `tcpdump` prints them, records as they came; with `format: json`, either is one JSON
-    /// object per line. Lines are gathered while there is more to print, and handed on as soon as the stage would wait.
+    /// object per line. With `format: table`, records are printed as tables. Lines are gathered while there is more to print,
+    /// and handed on as soon as the stage would wait.
     ///
     /// ## Ports and drop reasons
     ///
-    /// Takes packets or records. It drops nothing. When the reader closes standard output, as `head` does, the run ends
+    /// Takes packets or records; with `format: table`, records. It drops nothing. When the reader closes standard output, as `head` does, the run ends
     /// with an error.
     ///
     /// ## Example
@@ -42,6 +43,8 @@ struct Options {
     /// How items are written.
     #[serde(default)]
     format: Format,
+    /// The field whose value is the title of a table, with `format: table`. Records with another value begin a new one.
+    title: Option<String>,
     /// How precise the times of packets are, with `format: lines`.
     #[serde(default)]
     times: Times,
@@ -66,9 +69,11 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         Times::Micro => Digits::Micro,
         Times::Nano => Digits::Nano,
     };
-    let (format, options) = (options.format, LineOptions { digits, link: options.link });
-    Ok(prepared::sink(Ports::sink(PortType::Any), move |_| {
-        Ok(Stdout { out: OutFile::create(Path::new("-"))?, encoder: Encoder::new(format, options) })
+    let (format, title, options) =
+        (options.format, options.title, LineOptions { digits, link: options.link });
+    Ok(prepared::sink(Ports::sink(format.takes()), move |_| {
+        let encoder = Encoder::new(format, options).titled(title.clone());
+        Ok(Stdout { out: OutFile::create(Path::new("-"))?, encoder })
     }))
 }
 

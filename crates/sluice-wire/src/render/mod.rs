@@ -35,7 +35,7 @@ fn upper_len(layers: &Layers, at: usize) -> usize {
 }
 
 /// The TCP flags as tcpdump writes them, `.` for an acknowledgement; empty for none.
-fn tcp_flags(flags: u8) -> impl Iterator<Item = u8> {
+pub fn tcp_flags(flags: u8) -> impl Iterator<Item = u8> {
     const LETTERS: [(u8, u8); 8] =
         [(1, b'F'), (2, b'S'), (4, b'R'), (8, b'P'), (32, b'U'), (64, b'E'), (128, b'W'), (16, b'.')];
     LETTERS.into_iter().filter(move |(bit, _)| flags & bit != 0).map(|(_, letter)| letter)

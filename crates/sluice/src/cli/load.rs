@@ -12,11 +12,12 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 5] = [
+pub const BUILT_IN: [(&str, &str); 6] = [
     ("log-to-file", include_str!("../../../../pipelines/log-to-file.yaml")),
     ("pcap-filter", include_str!("../../../../pipelines/pcap-filter.yaml")),
     ("pcap-rewrite", include_str!("../../../../pipelines/pcap-rewrite.yaml")),
     ("pcap-split", include_str!("../../../../pipelines/pcap-split.yaml")),
+    ("pcap-stats", include_str!("../../../../pipelines/pcap-stats.yaml")),
     ("pcap-to-json", include_str!("../../../../pipelines/pcap-to-json.yaml")),
 ];
 
