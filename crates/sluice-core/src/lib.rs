@@ -12,6 +12,7 @@ mod capture;
 mod error;
 mod output;
 mod packets;
+mod ports;
 pub mod quantity;
 mod records;
 pub mod registry;
@@ -26,6 +27,7 @@ pub use capture::{
 pub use error::{Error, Notice, Reason, Reporter, Silent};
 pub use output::{Emitted, Output, Tally};
 pub use packets::{Edit, Extra, Flags, Frame, HEADROOM, PacketBatch, Role};
+pub use ports::PortRange;
 pub use records::{Fields, Line, Parse, Record, RecordBatch};
 pub use registry::{Component, Duplicate, Kind, OptionError, Parallelism, Registry, Step};
 pub use slab::{PoolBuf, Slab};

@@ -5,6 +5,7 @@
 mod decode;
 mod fix;
 mod rewrite;
+mod split_direction;
 mod truncate;
 mod validate;
 mod vlan;

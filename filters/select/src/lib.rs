@@ -3,6 +3,5 @@
 #![forbid(unsafe_code)]
 
 mod limit;
-mod ports;
 mod sample;
 mod select;

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use sluice_core::{
-    Batch, Error, Filter, Layers, OptionError, Output, PortType, Ports, Prepared, Reason, prepared,
+    Batch, Error, Filter, Layers, OptionError, Output, PortRange, PortType, Ports, Prepared, Reason, prepared,
 };
 use sluice_wire::addr::Cidr;
 use sluice_wire::layers::Proto;
 use sluice_wire::map::AddressMap;
-
-use crate::ports::PortRange;
 
 sluice_core::register! {
     /// Passes packets by protocol, port, address or VLAN.

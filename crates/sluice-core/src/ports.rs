@@ -8,13 +8,19 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 
 /// A port or a range of ports: `80`, `"8000-8999"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PortRange {
+pub struct PortRange {
     first: u16,
     last: u16,
 }
 
 impl PortRange {
-    pub(crate) fn contains(self, port: u16) -> bool {
+    /// The ports from `first` to `last`, both included.
+    pub const fn new(first: u16, last: u16) -> Self {
+        Self { first, last }
+    }
+
+    /// Whether a port is one of them.
+    pub fn contains(self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
 }
