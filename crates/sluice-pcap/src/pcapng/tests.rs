@@ -2,11 +2,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sluice_core::{CaptureInfo, Flags, Frame, HEADROOM, Interface, PacketBatch, Pools, Resolution, Slab};
+use sluice_core::{CaptureInfo, Flags, Frame, HEADROOM, Interface, PacketBatch, Pools, Resolution};
 use sluice_wire::link::LinkType;
 
 use crate::order::Order;
-use crate::{Format, Misfits, Reader, Stop, Writer};
+use crate::{Contents, Format, Misfits, Reader, Stop, Writer, contents};
 
 use super::*;
 
@@ -86,18 +86,8 @@ fn pools() -> Pools {
     Pools::new(1 << 16, 1 << 20)
 }
 
-/// What reading gives: the batches, what was lost, and how it ended.
-#[derive(Debug)]
-struct Got {
-    batches: Vec<PacketBatch>,
-    lost: Vec<String>,
-    stop: Stop,
-    /// How much was read.
-    at: usize,
-}
-
-impl Got {
-    fn packets(&self) -> Vec<(i64, Vec<u8>, u32, u16)> {
+impl Contents {
+    fn seen(&self) -> Vec<(i64, Vec<u8>, u32, u16)> {
         let all = self.batches.iter().flat_map(|batch| batch.iter());
         all.map(|(frame, data)| (frame.time, data.to_vec(), frame.wire, frame.interface)).collect()
     }
@@ -107,27 +97,8 @@ impl Got {
     }
 }
 
-/// Reads a file that is in memory as a whole.
-fn read(file: &[u8]) -> Got {
-    let (mut reader, _) = Reader::begin(file).unwrap();
-    let mut slab = pools().slab(file.len() + MARGIN);
-    slab.append(&[0; MARGIN]);
-    slab.append(file);
-    let slab = Arc::new(slab);
-    let mut got = Got { batches: Vec::new(), lost: Vec::new(), stop: Stop::Changed, at: MARGIN };
-    loop {
-        let mut batch = pools().packets();
-        batch.fill(Slab::Owned(Arc::clone(&slab)), Arc::clone(reader.info()));
-        got.stop = reader.read(slab.filled(), &mut got.at, &mut batch);
-        got.batches.push(batch);
-        match &got.stop {
-            Stop::Changed => {}
-            Stop::Lost(what) => got.lost.push(what.clone()),
-            Stop::NeedMore(_) | Stop::Invalid(_) => break,
-        }
-    }
-    got.at -= MARGIN;
-    got
+fn read(file: &[u8]) -> Contents {
+    contents(file).unwrap()
 }
 
 fn write(writer: &mut Writer, batches: Vec<PacketBatch>) -> (Vec<u8>, Vec<Misfits>) {
@@ -185,7 +156,7 @@ fn every_block_is_read_in_both_byte_orders() {
             (1_500_000_000, b"four".to_vec(), 4, 1),
             (9, b"odd".to_vec(), 3, 0),
         ];
-        assert_eq!(got.packets(), expected);
+        assert_eq!(got.seen(), expected);
         let interfaces = got.interfaces();
         assert_eq!(interfaces.len(), 2);
         assert_eq!((interfaces[0].link, interfaces[0].snaplen), (LinkType::ETHERNET, 96));
@@ -221,7 +192,7 @@ fn a_section_begins_with_new_interfaces() {
     ]
     .concat();
     let got = read(&file);
-    assert_eq!(got.packets(), [(5_000_000, b"ip".to_vec(), 2, 0)]);
+    assert_eq!(got.seen(), [(5_000_000, b"ip".to_vec(), 2, 0)]);
     assert_eq!(got.interfaces().iter().map(|i| i.link).collect::<Vec<_>>(), [LinkType::RAW]);
 }
 
@@ -233,7 +204,7 @@ fn a_simple_packet_is_cut_by_the_snapshot_length_of_the_first_interface() {
         interface(LITTLE, 1, 99, &[]),
         simple(LITTLE, b"abcd", 9),
     ];
-    assert_eq!(read(&whole.concat()).packets(), [(0, b"abcd".to_vec(), 9, 0)]);
+    assert_eq!(read(&whole.concat()).seen(), [(0, b"abcd".to_vec(), 9, 0)]);
     let short = [section(LITTLE), interface(LITTLE, 1, 8, &[]), simple(LITTLE, b"abcd", 9)].concat();
     assert_eq!(read(&short).stop, Stop::Invalid(crate::Flaw::Block(Flaw::Captured(8))));
 }
@@ -249,7 +220,7 @@ fn a_section_of_an_unknown_version_is_skipped() {
     ]
     .concat();
     let got = read(&file);
-    assert_eq!(got.packets(), [(1000, b"this".to_vec(), 4, 0)]);
+    assert_eq!(got.seen(), [(1000, b"this".to_vec(), 4, 0)]);
     assert_eq!(got.lost, ["has a section of version `2.0`, which is not known; it was skipped"]);
 }
 
@@ -279,8 +250,8 @@ fn what_cannot_be_true_ends_the_reading_there() {
         let got = read(&[&good[..], &bad, &good].concat());
         let Stop::Invalid(flaw) = &got.stop else { panic!("{expected}: {:?}", got.stop) };
         assert_eq!(flaw.to_string(), expected);
-        assert_eq!(got.packets().len(), 1, "{expected}");
-        assert_eq!(got.at, good.len(), "{expected}");
+        assert_eq!(got.packets(), 1, "{expected}");
+        assert_eq!(got.done, good.len(), "{expected}");
     }
 }
 
@@ -303,7 +274,7 @@ fn a_file_that_is_cut_off_gives_every_whole_block() {
         let got = read(&file[..cut]);
         let whole = starts.iter().rfind(|end| **end <= cut).copied().unwrap_or(0);
         assert!(matches!(got.stop, Stop::NeedMore(wanted) if wanted > cut - whole), "cut at {cut}");
-        assert_eq!(got.at, whole);
+        assert_eq!(got.done, whole);
         let again = write(&mut Writer::new(None, None), got.batches).0;
         if whole > 0 {
             assert!(again == file[..whole], "cut at {cut}");
@@ -511,19 +482,16 @@ fn a_new_file_can_begin_at_any_packet() {
             files.push(piece);
         }
     }
-    let all: Vec<_> = files.iter().flat_map(|piece| read(piece).packets()).collect();
-    assert_eq!(all, read(&file).packets());
+    let all: Vec<_> = files.iter().flat_map(|piece| read(piece).seen()).collect();
+    assert_eq!(all, read(&file).seen());
 }
 
 #[test]
 fn what_a_pcap_file_cannot_hold_is_left_out() {
     let (file, misfits) = write(&mut Writer::new(Some(Format::Pcap), None), read(&everything(BIG)).batches);
-    let (mut reader, at) = Reader::begin(&file).unwrap();
-    let mut batch = pools().packets();
-    let mut slab = pools().slab(file.len());
-    slab.append(&file);
-    batch.fill(slab.into(), Arc::clone(reader.info()));
-    assert_eq!(reader.read(&file, &mut { at }, &mut batch), Stop::NeedMore(16));
+    let got = read(&file);
+    assert_eq!((&got.stop, got.done), (&Stop::NeedMore(16), file.len()));
+    let batch = &got.batches[0];
     let interface = &batch.info().interfaces[0];
     assert_eq!((interface.link, interface.snaplen, interface.fcs_len), (LinkType::ETHERNET, 96, Some(4)));
     let times: Vec<i64> = batch.frames().iter().map(|f| f.time).collect();
@@ -617,7 +585,7 @@ proptest! {
         file.truncate(cut.index(file.len() + 1));
         if Reader::begin(&file).is_ok() {
             let got = read(&file);
-            prop_assert!(got.at <= file.len());
+            prop_assert!(got.done <= file.len());
             let again = write(&mut Writer::new(None, None), got.batches).0;
             let _ = write(&mut Writer::new(Some(Format::Pcap), None), read(&again).batches);
         }

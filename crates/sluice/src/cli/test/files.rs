@@ -4,9 +4,9 @@ use std::io;
 use std::path::Path;
 
 use sluice_config::Content;
-use sluice_core::{CaptureInfo, Layers, Resolution};
-use sluice_pcap::pcap::{Header, Record, Step, Walker};
-use sluice_pcap::{Format, recognise};
+use sluice_core::{CaptureInfo, Resolution};
+use sluice_pcap::pcap::Header;
+use sluice_pcap::{Contents, Format, contents, recognise};
 use sluice_wire::link::LinkType;
 use sluice_wire::render;
 
@@ -46,7 +46,7 @@ fn capture(packets: &[Vec<u8>]) -> Vec<u8> {
 
 /// What is not as expected, if anything.
 pub fn compare(found: &[u8], expected: &Content) -> Option<String> {
-    let capture = recognise(found) == Format::Pcap;
+    let capture = matches!(recognise(found), Format::Pcap | Format::Pcapng);
     match expected {
         Content::Text(text) => {
             let lines = |text: &str| text.split_inclusive('\n').map(shown).collect::<Vec<_>>();
@@ -54,13 +54,14 @@ pub fn compare(found: &[u8], expected: &Content) -> Option<String> {
             (found != *text).then(|| differences(&lines(&found), &lines(text))).flatten()
         }
         Content::Lines(lines) if capture => match packets(found) {
-            Ok((header, records)) => differences(&rendered(found, &header, &records), lines),
+            Ok(found) => differences(&rendered(found), lines),
             Err(problem) => Some(problem),
         },
         Content::Lines(lines) => compare(found, &Content::Text(ended(lines))),
         Content::Packets(expected) => match packets(found) {
-            Ok((_, records)) => {
-                let found: Vec<String> = records.iter().map(|record| hex(data(found, record))).collect();
+            Ok(found) => {
+                let found = found.batches.iter().flat_map(|batch| batch.iter());
+                let found: Vec<String> = found.map(|(_, data)| hex(data)).collect();
                 differences(&found, &expected.iter().map(|packet| hex(packet)).collect::<Vec<_>>())
             }
             Err(problem) => Some(problem),
@@ -68,7 +69,7 @@ pub fn compare(found: &[u8], expected: &Content) -> Option<String> {
         Content::Count(expected) => {
             let count = if capture {
                 match packets(found) {
-                    Ok((_, records)) => records.len(),
+                    Ok(found) => found.packets(),
                     Err(problem) => return Some(problem),
                 }
             } else {
@@ -81,40 +82,25 @@ pub fn compare(found: &[u8], expected: &Content) -> Option<String> {
 }
 
 /// The packets of a capture.
-fn packets(file: &[u8]) -> Result<(Header, Vec<Record>), String> {
-    let header = Header::parse(file).map_err(|problem| format!("it is no capture: {problem}"))?;
-    let offset = sluice_pcap::pcap::HEADER;
-    let body = &file[offset..];
-    let mut walker = Walker::new(header.layout, body);
-    let mut records = Vec::new();
-    while let Step::Record(record) = walker.step() {
-        records.push(Record { start: record.start + offset, ..record });
+fn packets(file: &[u8]) -> Result<Contents, String> {
+    let found = contents(file).map_err(|problem| format!("it is no capture: it {problem}"))?;
+    if found.done < file.len() {
+        return Err(format!("it is no whole capture: it breaks off behind packet {}", found.packets()));
     }
-    if walker.at() < body.len() {
-        return Err(format!("it is no whole capture: it breaks off behind packet {}", records.len()));
-    }
-    Ok((header, records))
+    Ok(found)
 }
 
-fn data<'a>(file: &'a [u8], record: &Record) -> &'a [u8] {
-    file.get(record.start..record.start + record.captured as usize).unwrap_or_default()
-}
-
-fn rendered(file: &[u8], header: &Header, records: &[Record]) -> Vec<String> {
-    let line = |record: &Record| {
-        let mut line = Vec::new();
-        let layers = Layers::decode(header.link, data(file, record), record.wire);
-        render::line(
-            &mut line,
-            record.time,
-            data(file, record),
-            &layers,
-            record.wire,
-            render::LineOptions::default(),
-        );
-        String::from_utf8_lossy(&line).trim_end().to_owned()
-    };
-    records.iter().map(line).collect()
+fn rendered(mut found: Contents) -> Vec<String> {
+    let mut lines = Vec::new();
+    for batch in &mut found.batches {
+        for (frame, data, layers) in batch.decoded() {
+            let mut line = Vec::new();
+            let options = render::LineOptions::default();
+            render::line(&mut line, frame.time, data, layers, frame.wire, options);
+            lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+    }
+    lines
 }
 
 fn hex(packet: &[u8]) -> String {
