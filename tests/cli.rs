@@ -126,7 +126,15 @@ stages:
 fn the_built_in_pipelines_pass_their_tests() {
     let told = succeeded(Folder::new().sluice(&["test"]));
     assert!(told.ends_with(" passed, 0 failed\n") && !told.starts_with('0'), "{told}");
-    for name in ["log-to-file", "pcap-rewrite", "pcap-filter", "pcap-split", "pcap-stats", "pcap-to-json"] {
+    for name in [
+        "log-to-file",
+        "pcap-rewrite",
+        "pcap-filter",
+        "pcap-merge",
+        "pcap-split",
+        "pcap-stats",
+        "pcap-to-json",
+    ] {
         assert!(told.contains(&format!("{name}: ")) && !told.contains("no tests"), "{told}");
     }
 }

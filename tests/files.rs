@@ -32,6 +32,18 @@ fn capture(count: usize) -> Vec<u8> {
     pcap(&(0..count).map(packet).collect::<Vec<_>>())
 }
 
+/// The same capture, each packet so many microseconds later.
+fn later(mut file: Vec<u8>, micros: u32) -> Vec<u8> {
+    let mut at = 24;
+    while let Some(header) = file.get_mut(at..at + 16) {
+        let word = |at: usize| u32::from_le_bytes(*header[at..].first_chunk().unwrap());
+        let (fraction, captured) = (word(4), word(8));
+        header[4..8].copy_from_slice(&(fraction + micros).to_le_bytes());
+        at += 16 + captured as usize;
+    }
+    file
+}
+
 /// What compresses, with arguments, and the ending that its files have.
 const PACKERS: [(&str, &[&str]); 8] = [
     ("gzip", &["-1"]),
@@ -219,4 +231,40 @@ fn pieces_are_kept_in_a_ring_and_each_is_whole_at_once() {
         told.contains("when the run was stopped, `in.pcap` ended in the middle of record 250, at byte "),
         "{told}"
     );
+}
+
+#[test]
+fn files_are_merged_and_appended_as_mergecap_does_it() {
+    let folder = folder(
+        "version: 1\nparams: {how: {}}\nstages:\n- {source: pcap_file, paths: [a, b, c], combine: '${how}'}\n\
+         - {sink: pcap_file, path: out.pcap}\n",
+    );
+    // No two packets of different files have the same time, for of those `mergecap` takes the one listed last.
+    let mixed = [capture(300), capture(600)[24..].to_vec()].concat();
+    folder.write("a", capture(900)).write("b", later(capture(400), 300)).write("c", later(mixed, 600));
+    for (how, args) in [("merge", &[][..]), ("append", &["-a"])] {
+        let ran = folder.sluice(&["run", "p.yaml", "-q", &format!("how={how}")]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let paths = ["a", "b", "c"].map(|name| folder.path(name).to_str().unwrap().to_owned());
+        let args: Vec<&str> = ["-F", "pcap", "-w", "-"]
+            .into_iter()
+            .chain(args.iter().copied())
+            .chain(paths.iter().map(String::as_str))
+            .collect();
+        let Some(merged) = tool("mergecap", &args, b"") else { continue };
+        assert!(packets(&folder.read("out.pcap")) == packets(&merged), "{how}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_off_does_not_keep_the_next_from_being_read() {
+    let folder = folder(
+        "version: 1\nstages:\n- {source: pcap_file, paths: [a, b]}\n- {sink: pcap_file, path: out.pcap}\n",
+    );
+    let file = capture(10);
+    folder.write("a", &file[..file.len() - 1]).write("b", &file);
+    let ran = folder.sluice(&["run", "p.yaml", "-q"]);
+    assert_eq!(ran.code, 65, "{}", ran.stderr);
+    assert!(ran.stderr.contains("`a` ends in the middle of record 10, at byte "), "{}", ran.stderr);
+    assert_eq!(packets(&folder.read("out.pcap")).len(), 19);
 }

@@ -157,7 +157,7 @@ impl Output {
         &mut self.tally
     }
 
-    /// For the runtime: puts what was emitted since the last time into `emitted`, which was emptied before, after a call
+    /// For the runtime, and for a source that is made of others: puts what was emitted since the last time into `emitted`, which was emptied before, after a call
     /// has returned. An error tells how the component broke its contract.
     pub fn take(&mut self, emitted: &mut Vec<Emitted>) -> Result<(), Error> {
         emitted.clear();

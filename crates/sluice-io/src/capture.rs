@@ -46,6 +46,11 @@ impl Capture {
         Ok(capture)
     }
 
+    /// Whether it is a regular file.
+    pub(crate) fn is_regular(&self) -> bool {
+        self.input.is_regular()
+    }
+
     /// Reads the start of the file; does nothing while it has not come yet.
     fn begin(&mut self) -> Result<(), Error> {
         if self.input.fill(&mut self.head)? == Fill::Idle {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod capture;
+mod combine;
 mod encode;
 mod generator;
 mod input;

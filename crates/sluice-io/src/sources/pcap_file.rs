@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sluice_core::{OptionError, PortType, Ports, Prepared, prepared};
 
 use crate::capture::Capture;
+use crate::combine::{Append, Merge};
 use crate::input::Input;
 
 sluice_core::register! {
@@ -27,6 +28,10 @@ sluice_core::register! {
     /// user is told, and the run ends with exit code 65. So it does when a section is of a version that is not known; that
     /// section alone is skipped.
     ///
+    /// With `paths` it reads several files as one: one after the other, or with `combine: merge` by time. They may differ in
+    /// format, link type and precision; what a sink makes of that is the sink's. One that is cut off or corrupt does not
+    /// keep the others from being read.
+    ///
     /// With `follow: true`, the end of a regular file is not its end: it is read on as it grows, until the run is stopped
     /// by a signal. A file that is moved, deleted or replaced is read to its end; one that becomes shorter is given up,
     /// which is a loss (exit code 65).
@@ -42,6 +47,12 @@ sluice_core::register! {
     ///   path: examples/data/web.pcap
     /// ```
     ///
+    /// ```yaml
+    /// - source: pcap_file
+    ///   paths: [examples/data/web.pcap, examples/data/web.pcap]
+    ///   combine: merge
+    /// ```
+    ///
     /// ## See also
     ///
     /// The sink `pcap_file`; the filter `decode`, which finds the headers of the packets.
@@ -53,19 +64,69 @@ sluice_core::register! {
 #[serde(deny_unknown_fields)]
 struct Options {
     /// The file to read, relative to the working directory; `-` is standard input.
-    path: PathBuf,
+    path: Option<PathBuf>,
+    /// Several files to read as one, instead of `path`.
+    paths: Option<Vec<PathBuf>>,
+    /// How the packets of several files follow each other.
+    #[serde(default)]
+    combine: Combine,
     /// Go on reading a regular file while it grows.
     #[serde(default)]
     follow: bool,
 }
 
-fn prepare(Options { path, follow }: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    if path.as_os_str().is_empty() {
-        return Err(OptionError::at("path", "the path is empty"));
+/// How the packets of several files follow each other.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Combine {
+    /// File after file, in the order of the list. Nothing is copied.
+    #[default]
+    Append,
+    /// By time; at the same time, those of the file listed first go first. A file that is not in order keeps its own
+    /// order. All files are open at once.
+    Merge,
+}
+
+fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
+    let Options { path, paths, combine, follow } = options;
+    let paths = match (path, paths) {
+        (Some(path), None) => vec![path],
+        (None, Some(paths)) => paths,
+        (None, None) => {
+            return Err(
+                OptionError::new("it does not say what to read").help("give `path`, or several `paths`")
+            );
+        }
+        (Some(_), Some(_)) => {
+            return Err(OptionError::at("paths", "`path` and `paths` exclude each other")
+                .help("list all files under `paths`"));
+        }
+    };
+    let empty = |path: &PathBuf| path.as_os_str().is_empty();
+    match &paths[..] {
+        [] => return Err(OptionError::at("paths", "there is no path in the list")),
+        [only] if empty(only) => return Err(OptionError::at("path", "the path is empty")),
+        [_] => {}
+        several => {
+            if let Some(at) = several.iter().position(empty) {
+                return Err(OptionError::at("paths", "the path is empty").index(at));
+            }
+            if follow {
+                return Err(OptionError::at("follow", "only a single file can be followed"));
+            }
+        }
     }
-    Ok(prepared::source(Ports::source(PortType::Packets), move |_| {
-        Capture::new(if follow { Input::follow(&path)? } else { Input::open(&path)? })
-    }))
+    let ports = Ports::source(PortType::Packets);
+    Ok(match (&paths[..], combine) {
+        ([path], _) => {
+            let path = path.clone();
+            prepared::source(ports, move |_| {
+                Capture::new(if follow { Input::follow(&path)? } else { Input::open(&path)? })
+            })
+        }
+        (_, Combine::Append) => prepared::source(ports, move |_| Append::open(&paths)),
+        (_, Combine::Merge) => prepared::source(ports, move |_| Merge::open(&paths)),
+    })
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 6] = [
+pub const BUILT_IN: [(&str, &str); 7] = [
     ("log-to-file", include_str!("../../../../pipelines/log-to-file.yaml")),
     ("pcap-filter", include_str!("../../../../pipelines/pcap-filter.yaml")),
+    ("pcap-merge", include_str!("../../../../pipelines/pcap-merge.yaml")),
     ("pcap-rewrite", include_str!("../../../../pipelines/pcap-rewrite.yaml")),
     ("pcap-split", include_str!("../../../../pipelines/pcap-split.yaml")),
     ("pcap-stats", include_str!("../../../../pipelines/pcap-stats.yaml")),

@@ -109,13 +109,14 @@ pub fn keep_panics_quiet() {
 fn ends(pipeline: &Pipeline) -> Ends {
     let mut ends = Ends::default();
     for stage in &pipeline.stages {
-        let Some(path) = stage.options["path"].as_str() else { continue };
-        let shown = |standard: &str| if path == "-" { standard.to_owned() } else { path.to_owned() };
-        match stage.component.kind {
-            Kind::Source => ends.from.push(shown("standard input")),
-            Kind::Sink => ends.to.push(shown("standard output")),
-            Kind::Filter => {}
-        }
+        let (ends, standard) = match stage.component.kind {
+            Kind::Source => (&mut ends.from, "standard input"),
+            Kind::Sink => (&mut ends.to, "standard output"),
+            Kind::Filter => continue,
+        };
+        let several = stage.options["paths"].as_array().into_iter().flatten();
+        let paths = several.chain([&stage.options["path"]]).filter_map(|path| path.as_str());
+        ends.extend(paths.map(|path| if path == "-" { standard.to_owned() } else { path.to_owned() }));
     }
     ends
 }

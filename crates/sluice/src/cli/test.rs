@@ -59,10 +59,18 @@ fn one(registry: &Registry, document: &Document, test: &TestCase) -> anyhow::Res
         files::write(&path, content).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let names = || test.files.iter().chain(&test.expect).map(|(name, _)| name);
-    let param = |(name, value): &(String, Value)| {
-        let text = load::as_param(value);
+    let placed = |text: String| {
         let file = names().any(|name| *name == text);
-        let text = if file { inside(folder.path(), &text)?.to_string_lossy().into_owned() } else { text };
+        Ok(if file { inside(folder.path(), &text)?.to_string_lossy().into_owned() } else { text })
+    };
+    let param = |(name, value): &(String, Value)| {
+        let text = match value {
+            Value::Array(items) => {
+                let items = items.iter().map(|item| placed(load::as_param(item)));
+                items.collect::<anyhow::Result<Vec<String>>>()?.join(",")
+            }
+            value => placed(load::as_param(value))?,
+        };
         Ok((name.clone(), text))
     };
     let params = test.params.iter().map(param).collect::<anyhow::Result<_>>()?;
