@@ -5,8 +5,9 @@ mod table;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sluice_core::{Batch, Error, PortType};
-use sluice_wire::render::{self, LineOptions};
+use sluice_core::{Batch, Error, Flags, Frame, Layers, PortType};
+use sluice_wire::render::{self, LineOptions, Packet};
+use sluice_wire::verify::Offload;
 
 /// How items are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -18,6 +19,8 @@ pub(crate) enum Format {
     /// One JSON object per line. Records: the parsed fields in their order, or `{"message": "..."}` with the line when
     /// nothing was parsed. Packets: times, lengths, addresses, ports and what else the headers say.
     Json,
+    /// Packets with every header and every field on a line of its own, and with the verdict on their checksums.
+    Tree,
     /// Records as a table, with a column for each field; numbers stand to the right, and `-` where there is
     /// no value. Records with other fields begin a new
     /// table. Columns are as wide as what stands in them, up to 64 characters, as far as that is known: what comes later
@@ -28,7 +31,11 @@ pub(crate) enum Format {
 impl Format {
     /// What a sink of this format takes.
     pub(crate) fn takes(self) -> PortType {
-        if self == Format::Table { PortType::Records } else { PortType::Any }
+        match self {
+            Format::Lines | Format::Json => PortType::Any,
+            Format::Tree => PortType::Packets,
+            Format::Table => PortType::Records,
+        }
     }
 }
 
@@ -75,18 +82,10 @@ impl Encoder {
                             render::line(line, frame.time, data, layers, frame.wire, self.options);
                         }
                         Format::Json => {
-                            let interface = u32::from(frame.interface);
-                            render::json(
-                                line,
-                                frame.time,
-                                frame.ordinal,
-                                interface,
-                                data,
-                                layers,
-                                frame.wire,
-                            );
+                            render::json(line, &packet(frame, data, layers));
                             line.push(b'\n');
                         }
+                        Format::Tree => render::tree(line, &packet(frame, data, layers)),
                     }
                     write(frame.time, line)?;
                 }
@@ -97,7 +96,7 @@ impl Encoder {
                 }
             }
             (Batch::Records(batch), Format::Table) => self.table.batch(batch, write)?,
-            (Batch::Records(batch), Format::Json) => {
+            (Batch::Records(batch), Format::Json | Format::Tree) => {
                 for record in batch.records() {
                     line.clear();
                     self.json.record(line, batch, record);
@@ -107,5 +106,23 @@ impl Encoder {
             }
         }
         Ok(())
+    }
+}
+
+/// A packet as it is written in full.
+fn packet<'a>(frame: &Frame, data: &'a [u8], layers: &'a Layers) -> Packet<'a> {
+    let offload = match frame.flags {
+        flags if flags.contains(Flags::CHECKSUM_NOT_READY) => Offload::NotReady,
+        flags if flags.contains(Flags::CHECKSUM_VALID) => Offload::Valid,
+        _ => Offload::None,
+    };
+    Packet {
+        time: frame.time,
+        ordinal: frame.ordinal,
+        interface: frame.interface.into(),
+        frame: data,
+        layers,
+        wire_len: frame.wire,
+        offload,
     }
 }

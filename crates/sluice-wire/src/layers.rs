@@ -194,6 +194,11 @@ impl Proto {
         )
     }
 
+    /// Whether this is an IPv6 extension header that is none of fragments and has no checksum.
+    pub const fn is_extension(self) -> bool {
+        matches!(self, Self::Ipv6HopByHop | Self::Ipv6Routing | Self::Ipv6DestOpts | Self::Ipv6Extension)
+    }
+
     /// Whether this header is there to carry a whole packet inside of another one.
     pub const fn is_tunnel(self) -> bool {
         matches!(

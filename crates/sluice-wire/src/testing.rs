@@ -274,7 +274,11 @@ pub(crate) fn exercise(frame: &[u8], layers: &Layers, wire_len: u32) {
     let _ = (flow::Key::of(frame, layers), flow::quoted(frame, layers));
     let mut out = Vec::new();
     render::line(&mut out, 0, frame, layers, wire_len, Default::default());
-    render::json(&mut out, 0, 0, 0, frame, layers, wire_len);
+    let packet =
+        render::Packet { time: 0, ordinal: 0, interface: 0, frame, layers, wire_len, offload: Offload::None };
+    render::json(&mut out, &packet);
+    render::tree(&mut out, &packet);
+    let _ = (layers.inner(frame), layers.carried(frame));
     let mut copy = frame.to_vec();
     let turn = |address| match address {
         IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from(!u32::from(address))),

@@ -84,8 +84,19 @@ fn every_capture_is_decoded_rendered_and_mapped() {
             let mut out = vec![];
             render::line(&mut out, 0, &frame, &layers, wire_len, Default::default());
             out.clear();
-            render::json(&mut out, 0, 0, 0, &frame, &layers, wire_len);
+            let (time, ordinal, interface, offload) = (0, 0, 0, Offload::None);
+            let packet = render::Packet {
+                time,
+                ordinal,
+                interface,
+                frame: &frame,
+                layers: &layers,
+                wire_len,
+                offload,
+            };
+            render::json(&mut out, &packet);
             serde_json::from_slice::<serde_json::Value>(&out).unwrap();
+            render::tree(&mut out, &packet);
             edit::map_addresses(&mut frame, &layers, &mut |address, _| Some(turned(address)));
             layers.rehash(&frame);
             assert_eq!(layers, Layers::decode(link, &frame, wire_len), "{}", path.display());

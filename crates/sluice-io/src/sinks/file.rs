@@ -17,7 +17,8 @@ sluice_core::register! {
     /// Writes lines, JSON or tables to a file.
     ///
     /// Records are written as they came, byte for byte; with `format: json`, packets and records are one JSON object per
-    /// line, and with `format: table`, records are tables. A last line without an ending stays so, unless another line follows it.
+    /// line; with `format: table`, records are tables; with `format: tree`, packets are written out header by header. A last
+    /// line without an ending stays so, unless another line follows it.
     ///
     /// The file has the name `NAME.part` while it is written and gets its own name when the run has ended well, in place
     /// of a file that was there before. Devices, FIFOs and `-` (standard output) are written directly, and so is a file

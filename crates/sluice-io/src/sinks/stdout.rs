@@ -15,8 +15,8 @@ sluice_core::register! {
     /// Prints one line per packet or record.
     ///
     /// Packets are printed much as `tcpdump` prints them, records as they came; with `format: json`, either is one JSON
-    /// object per line. With `format: table`, records are printed as tables. Lines are gathered while there is more to print,
-    /// and handed on as soon as the stage would wait.
+    /// object per line. With `format: table`, records are printed as tables; with `format: tree`, packets are printed header
+    /// by header. Lines are gathered while there is more to print, and handed on as soon as the stage would wait.
     ///
     /// ## Ports and drop reasons
     ///

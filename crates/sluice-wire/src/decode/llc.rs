@@ -20,6 +20,8 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Step {
     cursor.need(LEN)?;
     let header = view(cursor.frame, cursor.at).ok_or(Stop::BadLength)?;
     cursor.push(Proto::Llc)?;
+    // Behind a tag there was one, but it announced no more than the tag.
+    cursor.layers.ethertype = 0;
     match header {
         [SAP_SNAP, SAP_SNAP, UNNUMBERED] => {
             cursor.at += LEN;

@@ -25,6 +25,7 @@ pub mod llc;
 pub mod mobility;
 pub mod mpls;
 pub mod null;
+pub mod options;
 pub mod ppp;
 pub mod pppoe;
 pub mod sctp;

@@ -1,18 +1,42 @@
-//! Packets as text: one line as tcpdump users know it, or one JSON object.
+//! Packets as text: one line as tcpdump users know it, a tree of all their headers, or one JSON object.
 //!
-//! Both append to a buffer that the caller reuses, so that nothing is allocated per packet.
+//! All append to a buffer that the caller reuses, so that nothing is allocated per packet.
 
+mod fields;
 mod json;
 mod line;
+mod names;
 mod text;
 mod time;
+mod tree;
 
 pub use json::json;
 pub use line::{Digits, LineOptions, line};
 pub use time::{Civil, civil};
+pub use tree::tree;
 
 use crate::decode::{be16, ipv4, ipv6ext};
-use crate::layers::{Layers, Proto};
+use crate::layers::{Layers, Proto, Stop};
+use crate::verify::Offload;
+
+/// A packet to be written, with what is known about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// When it was captured, in nanoseconds since the epoch.
+    pub time: i64,
+    /// Its number in its source, from 0.
+    pub ordinal: u64,
+    /// The interface that it was captured on.
+    pub interface: u32,
+    /// Its bytes, as far as they were captured.
+    pub frame: &'a [u8],
+    /// Its layers.
+    pub layers: &'a Layers,
+    /// Its length on the wire.
+    pub wire_len: u32,
+    /// What the capturing kernel said about its checksum.
+    pub offload: Offload,
+}
 
 /// The fragment fields of a packet: identification, offset in bytes, whether more follow.
 fn fragment(frame: &[u8], layers: &Layers) -> Option<(u32, u16, bool)> {
@@ -26,6 +50,19 @@ fn fragment(frame: &[u8], layers: &Layers) -> Option<(u32, u16, bool)> {
             let (_, offset, more, id) = ipv6ext::fragment(frame, layers.find(Proto::Ipv6Fragment)?)?;
             Some((id, offset, more))
         }
+    }
+}
+
+/// Why decoding went no further, if it did not end at the payload.
+fn stop_name(stop: Stop) -> Option<&'static str> {
+    match stop {
+        Stop::Payload => None,
+        Stop::Fragment => Some("fragment"),
+        Stop::Truncated => Some("truncated"),
+        Stop::BadLength => Some("bad_length"),
+        Stop::Unsupported => Some("unsupported"),
+        Stop::TooDeep => Some("too_deep"),
+        Stop::Malformed => Some("malformed"),
     }
 }
 

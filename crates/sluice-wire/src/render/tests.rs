@@ -17,9 +17,14 @@ fn short(frame: &[u8]) -> String {
     text(frame, LineOptions::default())["2024-05-01 12:00:00.123456 ".len()..].trim_end().to_string()
 }
 
+fn packet<'a>(frame: &'a [u8], layers: &'a Layers) -> Packet<'a> {
+    let wire_len = frame.len() as u32;
+    Packet { time: TIME, ordinal: 4, interface: 1, frame, layers, wire_len, offload: Offload::None }
+}
+
 fn object(frame: &[u8]) -> Value {
     let mut out = vec![];
-    json(&mut out, TIME, 4, 1, frame, &decode(frame), frame.len() as u32);
+    json(&mut out, &packet(frame, &decode(frame)));
     serde_json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out)))
 }
 
@@ -129,7 +134,7 @@ proptest! {
         prop_assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
         prop_assert!(out.ends_with(b"\n") && out.is_ascii());
         out.clear();
-        json(&mut out, time, 0, 0, frame, &layers, frame.len() as u32);
+        json(&mut out, &Packet { time, ..packet(frame, &layers) });
         prop_assert!(serde_json::from_slice::<Value>(&out).unwrap().is_object());
     }
 
@@ -138,7 +143,7 @@ proptest! {
         for link in [LinkType::ETHERNET, LinkType::RAW, LinkType::LINUX_SLL] {
             let layers = Layers::decode(link, &frame, 4000);
             let mut out = vec![];
-            json(&mut out, 0, 0, 0, &frame, &layers, 4000);
+            json(&mut out, &Packet { wire_len: 4000, ..packet(&frame, &layers) });
             prop_assert!(serde_json::from_slice::<Value>(&out).unwrap().is_object());
         }
     }

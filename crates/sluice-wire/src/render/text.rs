@@ -45,8 +45,9 @@ impl Text<'_> {
         self
     }
 
-    /// A number in hexadecimal with exactly `width` digits.
+    /// A number in hexadecimal with at least `width` digits.
     pub fn hex(&mut self, number: u64, width: u32) -> &mut Self {
+        let width = width.max(u64::BITS.div_ceil(4) - number.leading_zeros() / 4);
         for place in (0..width).rev() {
             let nibble = (number >> (4 * place)) as u8 & 0x0F;
             self.byte(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });

@@ -1,8 +1,11 @@
 //! One line per packet, its fields in the order in which tcpdump has them.
 
+mod control;
+mod tunnel;
+
 use super::text::Text;
 use super::{fragment, tcp_flags, upper_len};
-use crate::decode::{arp, be16, be32, icmpv4, icmpv6, sctp, tcp, udp, vlan};
+use crate::decode::{arp, be16, esp, mpls, pppoe, sctp, tcp, udp, vlan};
 use crate::layers::{Layers, Proto, Stop};
 
 /// How many digits the fraction of a second has.
@@ -26,7 +29,8 @@ pub struct LineOptions {
 
 /// Appends one line that describes the packet, with its line ending.
 ///
-/// `time_ns` counts from the epoch and is written in UTC; lengths are those of payloads, as in tcpdump.
+/// `time_ns` counts from the epoch and is written in UTC; lengths are those of payloads, as in tcpdump. What a tunnel
+/// carries follows on the same line.
 pub fn line(
     out: &mut Vec<u8>,
     time_ns: i64,
@@ -44,14 +48,7 @@ pub fn line(
     if options.link {
         ethernet(&mut text, frame, layers);
     }
-    tags(&mut text, frame, layers);
-    if layers.network().is_some() {
-        ip(&mut text, frame, layers);
-    } else if let Some(at) = layers.find(Proto::Arp) {
-        arp(&mut text, frame, layers, at);
-    } else {
-        other(&mut text, layers, wire_len);
-    }
+    packet(&mut text, frame, layers, wire_len as usize);
     match layers.stop() {
         Stop::Truncated => text.str(" [truncated]"),
         Stop::BadLength => text.str(" [bad length]"),
@@ -69,12 +66,40 @@ fn ethernet(text: &mut Text<'_>, frame: &[u8], layers: &Layers) {
     }
 }
 
-fn tags(text: &mut Text<'_>, frame: &[u8], layers: &Layers) {
-    for (_, at) in layers.headers().filter(|(proto, _)| *proto == Proto::Vlan) {
-        if let Some(tag) = vlan::view(frame, at) {
-            text.str("vlan ").num(tag.get_vlan_identifier());
-            text.str(", p ").num(tag.get_priority_code_point().0).str(", ");
+/// A packet of `length` bytes, and what it carries.
+fn packet(text: &mut Text<'_>, frame: &[u8], layers: &Layers, length: usize) {
+    for (proto, at) in layers.own() {
+        match proto {
+            Proto::Vlan => tag(text, frame, at),
+            Proto::Mpls => labels(text, frame, at),
+            Proto::Pppoe => {
+                let session = pppoe::view(frame, at).map_or(0, |header| header.session);
+                text.str("PPPoE [ses 0x").hex(session.into(), 4).str("] ");
+            }
+            _ => {}
         }
+    }
+    if layers.network().is_some() {
+        ip(text, frame, layers);
+    } else if let Some(at) = layers.find(Proto::Arp) {
+        arp(text, frame, layers, at);
+    } else {
+        other(text, layers, length);
+    }
+}
+
+fn tag(text: &mut Text<'_>, frame: &[u8], at: usize) {
+    if let Some(tag) = vlan::view(frame, at) {
+        text.str("vlan ").num(tag.get_vlan_identifier());
+        text.str(", p ").num(tag.get_priority_code_point().0).str(", ");
+    }
+}
+
+fn labels(text: &mut Text<'_>, frame: &[u8], at: usize) {
+    text.str("MPLS ");
+    for label in mpls::stack(frame, at) {
+        text.str("(label ").num(label.label).str(", tc ").num(label.class);
+        text.str(if label.is_bottom { ", [S], ttl " } else { ", ttl " }).num(label.ttl).str(") ");
     }
 }
 
@@ -95,6 +120,7 @@ fn ip(text: &mut Text<'_>, frame: &[u8], layers: &Layers) {
     }
     text.str(": ");
     match layers.transport() {
+        _ if tunnel::write(text, frame, layers) => {}
         Some((Proto::Tcp, at)) => tcp(text, frame, layers, at),
         Some((Proto::Udp | Proto::UdpLite, at)) => {
             let name = if layers.find(Proto::Udp).is_some() { "UDP" } else { "UDP-Lite" };
@@ -105,10 +131,14 @@ fn ip(text: &mut Text<'_>, frame: &[u8], layers: &Layers) {
         Some((Proto::Sctp, at)) => {
             text.str("sctp, length ").len(upper_len(layers, at).saturating_sub(sctp::LEN));
         }
-        Some((Proto::Icmpv4, at)) => icmpv4(text, frame, layers, at),
-        Some((Proto::Icmpv6, at)) => icmpv6(text, frame, layers, at),
+        Some((Proto::Icmpv4, at)) => control::icmpv4(text, frame, layers, at),
+        Some((Proto::Icmpv6, at)) => control::icmpv6(text, frame, layers, at),
         Some((Proto::Igmp, at)) => {
             text.str("igmp, length ").len(upper_len(layers, at));
+        }
+        _ if let Some((spi, sequence)) = layers.find(Proto::Esp).and_then(|at| esp::view(frame, at)) => {
+            text.str("ESP(spi=0x").hex(spi.into(), 8).str(",seq=0x").hex(sequence.into(), 1);
+            text.str("), length ").len(upper_len(layers, layers.payload()) + esp::LEN);
         }
         _ => {
             let length = upper_len(layers, layers.payload());
@@ -153,78 +183,6 @@ fn tcp(text: &mut Text<'_>, frame: &[u8], layers: &Layers, at: usize) {
     text.str(", length ").len(length);
 }
 
-fn icmpv4(text: &mut Text<'_>, frame: &[u8], layers: &Layers, at: usize) {
-    text.str("ICMP ");
-    let Some([kind, code]) = frame.get(at..).and_then(|header| header.first_chunk()) else { return };
-    match (kind, code) {
-        (0, _) => text.str("echo reply"),
-        (8, _) => text.str("echo request"),
-        (3, 0) => text.str("net unreachable"),
-        (3, 1) => text.str("host unreachable"),
-        (3, 2) => text.str("protocol unreachable"),
-        (3, 3) => text.str("port unreachable"),
-        (3, 4) => {
-            text.str("unreachable - need to frag (mtu ").num(be16(frame, at + 6).unwrap_or(0)).byte(b')')
-        }
-        (3, 13) => text.str("unreachable - admin prohibited"),
-        (3, _) => text.str("unreachable - code ").num(*code),
-        (4, _) => text.str("source quench"),
-        (5, _) => text.str("redirect"),
-        (9, _) => text.str("router advertisement"),
-        (10, _) => text.str("router solicitation"),
-        (11, 0) => text.str("time exceeded in-transit"),
-        (11, _) => text.str("time exceeded in reassembly"),
-        (12, _) => text.str("parameter problem"),
-        (13, _) => text.str("time stamp query"),
-        (14, _) => text.str("time stamp reply"),
-        _ => text.str("type-").num(*kind),
-    };
-    if icmpv4::has_identifier(*kind) {
-        identifier(text, frame, at);
-    }
-    text.str(", length ").len(upper_len(layers, at));
-}
-
-fn identifier(text: &mut Text<'_>, frame: &[u8], at: usize) {
-    if let (Some(id), Some(sequence)) = (be16(frame, at + 4), be16(frame, at + 6)) {
-        text.str(", id ").num(id).str(", seq ").num(sequence);
-    }
-}
-
-fn icmpv6(text: &mut Text<'_>, frame: &[u8], layers: &Layers, at: usize) {
-    text.str("ICMP6, ");
-    let Some([kind, code]) = frame.get(at..).and_then(|header| header.first_chunk()) else { return };
-    match (kind, code) {
-        (1, 4) => text.str("destination unreachable, unreachable port"),
-        (1, _) => text.str("destination unreachable, code ").num(*code),
-        (2, _) => text.str("packet too big, mtu ").num(be32(frame, at + 4).unwrap_or(0)),
-        (3, 0) => text.str("time exceeded in-transit"),
-        (3, _) => text.str("time exceeded in reassembly"),
-        (4, _) => text.str("parameter problem"),
-        (128, _) => text.str("echo request"),
-        (129, _) => text.str("echo reply"),
-        (130, _) => text.str("multicast listener query"),
-        (131, _) => text.str("multicast listener report"),
-        (132, _) => text.str("multicast listener done"),
-        (133, _) => text.str("router solicitation"),
-        (134, _) => text.str("router advertisement"),
-        (135, _) => text.str("neighbor solicitation, who has "),
-        (136, _) => text.str("neighbor advertisement, tgt is "),
-        (137, _) => text.str("redirect"),
-        (143, _) => text.str("multicast listener report v2"),
-        _ => text.str("type-").num(*kind),
-    };
-    if matches!(kind, 135 | 136)
-        && let Some(target) = frame.get(at + 8..).and_then(|rest| rest.first_chunk::<16>())
-    {
-        text.v6((*target).into());
-    }
-    if icmpv6::has_identifier(*kind) {
-        identifier(text, frame, at);
-    }
-    text.str(", length ").len(upper_len(layers, at));
-}
-
 fn arp(text: &mut Text<'_>, frame: &[u8], layers: &Layers, at: usize) {
     text.str("ARP, ");
     let Some(header) = arp::view(frame, at) else { return };
@@ -243,13 +201,15 @@ fn arp(text: &mut Text<'_>, frame: &[u8], layers: &Layers, at: usize) {
     text.str(", length ").len(upper_len(layers, at));
 }
 
-fn other(text: &mut Text<'_>, layers: &Layers, wire_len: u32) {
+fn other(text: &mut Text<'_>, layers: &Layers, length: usize) {
     if layers.ethertype() != 0 {
         text.str("ethertype 0x").hex(layers.ethertype().into(), 4);
     } else if layers.find(Proto::Llc).is_some() {
         text.str("LLC");
+    } else if layers.find(Proto::Ppp).is_some() {
+        text.str("PPP");
     } else {
         text.str("unknown");
     }
-    text.str(", length ").num(wire_len);
+    text.str(", length ").len(length);
 }
