@@ -163,3 +163,66 @@ fn a_copy_of_any_capture_has_the_same_bytes() {
     }
     assert!(copied > 0, "none of {} files was copied", found.len());
 }
+
+/// The columns of `expected.tsv` that count headers, and the keys of the same headers in JSON.
+const HEADERS: [(&str, &str); 8] = [
+    ("eth", "eth"),
+    ("vlan", "vlan"),
+    ("ip", "ip"),
+    ("ipv6", "ipv6"),
+    ("tcp", "tcp"),
+    ("udp", "udp"),
+    ("icmp", "icmp"),
+    ("icmpv6", "icmp6"),
+];
+
+/// Files whose headers are counted otherwise, each with the reason; docs/corpus.md says more.
+const OTHER_HEADERS: [(&str, &str); 0] = [];
+
+/// Whether a header of this kind occurs anywhere in a packet: in tunnels and in what an ICMP error quotes, too.
+fn occurs(packet: &Value, key: &str) -> bool {
+    packet.get(key).is_some()
+        || ["inner", "quoted"]
+            .iter()
+            .any(|deeper| packet.get(deeper).is_some_and(|packet| occurs(packet, key)))
+}
+
+#[test]
+fn headers_are_found_as_often_as_expected() {
+    const PIPELINE: &str = "\
+version: 1
+params: {input: {}}
+stages:
+  - {source: pcap_file, path: '${input}'}
+  - filter: decode
+  - {sink: file, path: headers.json, format: json}
+";
+    let Some(corpus) = corpus() else { return };
+    let Ok(table) = fs::read_to_string(corpus.join("expected.tsv")) else { return };
+    let mut lines = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let titles = lines.next().unwrap();
+    let folder = Folder::new();
+    folder.write("headers.yaml", PIPELINE);
+    let mut different: Vec<(String, String)> = Vec::new();
+    let mut rows = 0;
+    for row in lines {
+        let cell = |title| row[titles.iter().position(|name| *name == title).unwrap()];
+        let path = corpus.join(cell("file"));
+        // Of a run that fails nothing is left, rather than what the one before wrote.
+        let _ = fs::remove_file(folder.path("headers.json"));
+        folder.sluice(&["run", "headers.yaml", &format!("input={}", path.display())]);
+        let text = fs::read_to_string(folder.path("headers.json")).unwrap_or_default();
+        let packets: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let found = HEADERS.map(|(_, key)| packets.iter().filter(|packet| occurs(packet, key)).count());
+        let expected = HEADERS.map(|(title, _)| cell(title).parse::<usize>().unwrap());
+        rows += 1;
+        if found != expected {
+            different.push((cell("file").to_owned(), format!("{found:?} instead of {expected:?}")));
+        }
+    }
+    let known: Vec<&str> = OTHER_HEADERS.iter().map(|(file, _)| *file).collect();
+    let found: Vec<&str> = different.iter().map(|(file, _)| file.as_str()).collect();
+    assert_eq!(found, known, "{different:#?}");
+    assert!(100 * known.len() <= 3 * rows, "{} of {rows} files", known.len());
+    println!("{rows} files");
+}

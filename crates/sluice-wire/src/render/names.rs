@@ -1,8 +1,8 @@
 //! Names of numbers, for people.
 
 use crate::decode::{
-    ah, esp, etherip, ethernet, fabricpath, gre, icmpv4, icmpv6, igmp, ipip, ipv6ext, mobility, mpls, pppoe,
-    sctp, tcp, udp, udplite, vlan,
+    ah, erspan, esp, etherip, ethernet, fabricpath, gre, icmpv4, icmpv6, igmp, ipip, ipv6ext, mobility, mpls,
+    pppoe, sctp, tcp, udp, udplite, vlan,
 };
 
 /// What an EtherType announces.
@@ -16,6 +16,8 @@ pub(super) fn ethertype(number: u16) -> Option<&'static str> {
         pppoe::DISCOVERY => "PPPoE discovery",
         pppoe::SESSION => "PPPoE session",
         fabricpath::ETHERTYPE => "FabricPath",
+        gre::PPP => "PPP",
+        erspan::TYPE_1_2 | erspan::TYPE_3 => "ERSPAN",
         0x8035 => "RARP",
         0x8809 => "slow protocols",
         0x888E => "802.1X",

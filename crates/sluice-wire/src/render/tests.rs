@@ -5,6 +5,8 @@ use super::*;
 use crate::link::LinkType;
 use crate::testing::{self, Kind, Spec, decode};
 
+mod full;
+
 const TIME: i64 = 1_714_564_800_123_456_789;
 
 fn text(frame: &[u8], options: LineOptions) -> String {
@@ -23,8 +25,13 @@ fn packet<'a>(frame: &'a [u8], layers: &'a Layers) -> Packet<'a> {
 }
 
 fn object(frame: &[u8]) -> Value {
+    object_of(LinkType::ETHERNET, frame)
+}
+
+fn object_of(link: LinkType, frame: &[u8]) -> Value {
+    let layers = Layers::decode(link, frame, frame.len() as u32);
     let mut out = vec![];
-    json(&mut out, &packet(frame, &decode(frame)));
+    json(&mut out, &packet(frame, &layers));
     serde_json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out)))
 }
 
