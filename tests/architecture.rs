@@ -28,6 +28,7 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
             "sluice-builtins",
             "sluice-config",
             "sluice-core",
+            "sluice-expr",
             "sluice-pcap",
             "sluice-runtime",
             "sluice-testkit",

@@ -13,7 +13,8 @@ fn help_teaches_with_examples() {
     let folder = Folder::new();
     let help = succeeded(folder.sluice(&["--help"]));
     assert!(help.contains("Exit codes: 0 done"));
-    for command in ["run", "check", "list", "show", "schema", "graph", "test", "status", "completions"] {
+    for command in ["run", "check", "list", "show", "schema", "graph", "test", "bpf", "status", "completions"]
+    {
         assert!(help.contains(&format!("\n  {command} ")), "{command}");
         let help = succeeded(folder.sluice(&[command, "--help"]));
         assert!(help.contains(&format!("Examples:\n  sluice {command}")) || command == "status", "{help}");
@@ -198,6 +199,37 @@ fn the_summary_for_programs_is_json_and_keeps_out_of_the_output() {
 
     let none = folder.sluice(&["run", "log-to-file", "input=in.log", "output=out.log", "--summary", "none"]);
     assert_eq!((none.code, none.stdout.as_str(), none.stderr.as_str()), (0, "", ""));
+}
+
+#[test]
+fn a_filter_expression_is_shown_as_a_program() {
+    let folder = Folder::new();
+    let listing = succeeded(folder.sluice(&["bpf", "-d", "--snaplen", "96", "ip", "or", "arp"]));
+    let lines = [
+        "(000) ldh      [12]",
+        "(001) jeq      #0x800           jt 3\tjf 2",
+        "(002) jeq      #0x806           jt 3\tjf 4",
+        "(003) ret      #96",
+        "(004) ret      #0",
+    ];
+    assert_eq!(listing, lines.map(|line| format!("{line}\n")).concat());
+    assert_eq!(succeeded(folder.sluice(&["bpf", "-ddd", "--link", "ipv4", "ip"])), "1\n6 0 0 262144\n");
+    assert_eq!(succeeded(folder.sluice(&["bpf", "-dd"])), "{ 0x6, 0, 0, 0x00040000 },\n");
+    for (args, told) in [
+        (
+            &["tcp prot 80"][..],
+            "`prot` where `and` or `or` should stand: did you mean `proto`?\n  tcp prot 80\n      ^^^^\n",
+        ),
+        (
+            &["--link", "RAW", "ip or vlan 5"],
+            "there are no VLAN tags on link type `RAW`\n  ip or vlan 5\n        ^^^^^^\n",
+        ),
+        (&["--link", "ETHERNUT", "ip"], "there is no link type `ETHERNUT`"),
+    ] {
+        let ran = folder.sluice(&[&["bpf"], args].concat());
+        assert_eq!(ran.code, 2, "{args:?}");
+        assert!(ran.stderr.contains(told), "{args:?}: {}", ran.stderr);
+    }
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub enum Command {
     Schema,
     Graph(Graph),
     Test(Test),
+    Bpf(Bpf),
     /// Show the counters of a run that is going on.
     #[command(after_help = STATUS)]
     Status {
@@ -201,6 +202,35 @@ A test in a pipeline:
       params: {input: in.log, output: out.log}
       files: {in.log: {lines: [one, two]}}
       expect: {out.log: {lines: [one, two]}}";
+
+/// Show the program that a tcpdump filter expression becomes.
+///
+/// An instruction that jumps names the one that it jumps to when its condition holds (jt) and when it does not (jf).
+#[derive(clap::Args)]
+#[command(after_help = BPF)]
+pub struct Bpf {
+    /// The filter expression, in one word or several; without one every packet passes.
+    #[arg(value_name = "EXPRESSION", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub expression: Vec<String>,
+    /// The form: `-d` for people, which is also what is printed without it, `-dd` for C, `-ddd` as numbers.
+    #[arg(short = 'd', action = clap::ArgAction::Count)]
+    pub form: u8,
+    /// What packets begin with: the name or number of a link type.
+    #[arg(long, value_name = "TYPE", default_value = "ETHERNET")]
+    pub link: String,
+    /// How many bytes of each packet are wanted.
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    pub snaplen: u32,
+    /// Compile for a Linux socket, where the kernel has taken VLAN tags off the packets and knows their direction.
+    #[arg(long)]
+    pub live: bool,
+}
+
+const BPF: &str = "\
+Examples:
+  sluice bpf 'tcp port 443'
+  sluice bpf -d --link LINUX_SLL2 'outbound and not port 22'
+  sluice bpf -ddd --live 'vlan 100 and ip' > program.txt";
 
 /// What `list` may be restricted to.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]

@@ -4,6 +4,7 @@
 //! make text and hand it to `out`, the one place that prints.
 
 mod args;
+mod bpf;
 mod check;
 mod components;
 mod graph;
@@ -53,6 +54,9 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         clap_complete::generate(shell, &mut Args::command(), "sluice", &mut script);
         return out::print(&String::from_utf8_lossy(&script));
     }
+    if let Command::Bpf(args) = command {
+        return out::print(&bpf::bpf(&args)?);
+    }
     let registry = Registry::collect()?;
     match command {
         Command::Run(args) => run::run(&registry, args),
@@ -67,7 +71,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Test(args) => test::test(&registry, &args),
         Command::Status { control, json } => out::print(&status::status(&control, json)?),
         Command::Reference => out::print(&reference::reference(&registry)),
-        Command::Completions { .. } => Ok(DONE),
+        Command::Bpf(_) | Command::Completions { .. } => Ok(DONE),
     }
 }
 

@@ -1,0 +1,215 @@
+//! The words of the language, and the numbers that have names.
+
+/// Every word, and the spelling of it that the parser knows.
+const KEYS: &[(&str, &str)] = &[
+    ("aarp", "aarp"),
+    ("action", "action"),
+    ("addr1", "addr1"),
+    ("addr2", "addr2"),
+    ("addr3", "addr3"),
+    ("addr4", "addr4"),
+    ("address1", "addr1"),
+    ("address2", "addr2"),
+    ("address3", "addr3"),
+    ("address4", "addr4"),
+    ("ah", "ah"),
+    ("and", "and"),
+    ("arp", "arp"),
+    ("atalk", "atalk"),
+    ("bcc", "bcc"),
+    ("broadcast", "broadcast"),
+    ("byte", "byte"),
+    ("carp", "carp"),
+    ("clnp", "clnp"),
+    ("connectmsg", "connectmsg"),
+    ("csnp", "csnp"),
+    ("decnet", "decnet"),
+    ("dir", "dir"),
+    ("direction", "dir"),
+    ("dst", "dst"),
+    ("es-is", "esis"),
+    ("esis", "esis"),
+    ("esp", "esp"),
+    ("ether", "ether"),
+    ("fddi", "ether"),
+    ("gateway", "gateway"),
+    ("geneve", "geneve"),
+    ("greater", "greater"),
+    ("host", "host"),
+    ("icmp", "icmp"),
+    ("icmp6", "icmp6"),
+    ("ifindex", "ifindex"),
+    ("ifname", "ifname"),
+    ("igmp", "igmp"),
+    ("igrp", "igrp"),
+    ("iih", "iih"),
+    ("ilmic", "ilmic"),
+    ("inbound", "inbound"),
+    ("ip", "ip"),
+    ("ip6", "ip6"),
+    ("ipx", "ipx"),
+    ("is-is", "isis"),
+    ("isis", "isis"),
+    ("iso", "iso"),
+    ("l1", "l1"),
+    ("l2", "l2"),
+    ("lane", "lane"),
+    ("lat", "lat"),
+    ("len", "len"),
+    ("length", "len"),
+    ("less", "less"),
+    ("link", "ether"),
+    ("llc", "llc"),
+    ("lsp", "lsp"),
+    ("mask", "mask"),
+    ("metac", "metac"),
+    ("metaconnect", "metaconnect"),
+    ("mopdl", "mopdl"),
+    ("moprc", "moprc"),
+    ("mpls", "mpls"),
+    ("multicast", "multicast"),
+    ("net", "net"),
+    ("netbeui", "netbeui"),
+    ("not", "not"),
+    ("oam", "oam"),
+    ("oamf4", "oamf4"),
+    // The manual page says `oamf4e` and `oamf4s`; libpcap knows the names that end in `c`.
+    ("oamf4e", "oamf4ec"),
+    ("oamf4ec", "oamf4ec"),
+    ("oamf4s", "oamf4sc"),
+    ("oamf4sc", "oamf4sc"),
+    ("on", "ifname"),
+    ("or", "or"),
+    ("outbound", "outbound"),
+    ("pim", "pim"),
+    ("port", "port"),
+    ("portrange", "portrange"),
+    ("ppp", "ether"),
+    ("pppoed", "pppoed"),
+    ("pppoes", "pppoes"),
+    ("proto", "proto"),
+    ("protochain", "protochain"),
+    ("psnp", "psnp"),
+    ("ra", "ra"),
+    ("radio", "radio"),
+    ("rarp", "rarp"),
+    ("reason", "reason"),
+    ("rnr", "rnr"),
+    ("rset", "rset"),
+    ("rulenum", "rnr"),
+    ("ruleset", "rset"),
+    ("sc", "sc"),
+    ("sca", "sca"),
+    ("sctp", "sctp"),
+    ("slip", "ether"),
+    ("snp", "snp"),
+    ("src", "src"),
+    ("srnr", "srnr"),
+    ("stp", "stp"),
+    ("subrulenum", "srnr"),
+    ("subtype", "subtype"),
+    ("ta", "ta"),
+    ("tcp", "tcp"),
+    ("tr", "ether"),
+    ("type", "type"),
+    ("udp", "udp"),
+    ("vci", "vci"),
+    ("vlan", "vlan"),
+    ("vpi", "vpi"),
+    ("vrrp", "vrrp"),
+    ("vxlan", "vxlan"),
+    ("wlan", "ether"),
+];
+
+/// Offsets and values of header fields.
+const CONSTANTS: &[(&str, u32)] = &[
+    ("icmp-echo", 8),
+    ("icmp-echoreply", 0),
+    ("icmp-ireq", 15),
+    ("icmp-ireqreply", 16),
+    ("icmp-maskreply", 18),
+    ("icmp-maskreq", 17),
+    ("icmp-paramprob", 12),
+    ("icmp-redirect", 5),
+    ("icmp-routeradvert", 9),
+    ("icmp-routersolicit", 10),
+    ("icmp-sourcequench", 4),
+    ("icmp-timxceed", 11),
+    ("icmp-tstamp", 13),
+    ("icmp-tstampreply", 14),
+    ("icmp-unreach", 3),
+    ("icmp6-certpathadvert", 149),
+    ("icmp6-certpathsolicit", 148),
+    ("icmp6-destinationunreach", 1),
+    ("icmp6-echo", 128),
+    ("icmp6-echoreply", 129),
+    ("icmp6-homeagentdiscoveryreply", 145),
+    ("icmp6-homeagentdiscoveryrequest", 144),
+    ("icmp6-ineighbordiscoveryadvert", 142),
+    ("icmp6-ineighbordiscoverysolicit", 141),
+    ("icmp6-mobileprefixadvert", 147),
+    ("icmp6-mobileprefixsolicit", 146),
+    ("icmp6-multicastlistenerdone", 132),
+    ("icmp6-multicastlistenerquery", 130),
+    ("icmp6-multicastlistenerreportv1", 131),
+    ("icmp6-multicastlistenerreportv2", 143),
+    ("icmp6-multicastrouteradvert", 151),
+    ("icmp6-multicastroutersolicit", 152),
+    ("icmp6-multicastrouterterm", 153),
+    ("icmp6-neighboradvert", 136),
+    ("icmp6-neighborsolicit", 135),
+    ("icmp6-nodeinformationquery", 139),
+    ("icmp6-nodeinformationresponse", 140),
+    ("icmp6-packettoobig", 2),
+    ("icmp6-parameterproblem", 4),
+    ("icmp6-redirect", 137),
+    ("icmp6-routeradvert", 134),
+    ("icmp6-routerrenum", 138),
+    ("icmp6-routersolicit", 133),
+    ("icmp6-timeexceeded", 3),
+    ("icmp6code", 1),
+    ("icmp6type", 0),
+    ("icmpcode", 1),
+    ("icmptype", 0),
+    ("tcp-ack", 0x10),
+    ("tcp-cwr", 0x80),
+    ("tcp-ece", 0x40),
+    ("tcp-fin", 0x01),
+    ("tcp-push", 0x08),
+    ("tcp-rst", 0x04),
+    ("tcp-syn", 0x02),
+    ("tcp-urg", 0x20),
+    ("tcpflags", 13),
+];
+
+/// The word of the language that is written so.
+pub(super) fn key(text: &str) -> Option<&'static str> {
+    find(KEYS, text)
+}
+
+/// The number that has this name.
+pub(super) fn constant(text: &str) -> Option<u32> {
+    find(CONSTANTS, text)
+}
+
+/// Every word and name.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(word, _)| *word).chain(CONSTANTS.iter().map(|(name, _)| *name))
+}
+
+/// What a sorted table says of a name.
+pub(super) fn find<T: Copy>(table: &[(&'static str, T)], name: &str) -> Option<T> {
+    let at = table.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    table.get(at).map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_sorted() {
+        assert!(KEYS.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(CONSTANTS.is_sorted_by(|a, b| a.0 < b.0));
+    }
+}
