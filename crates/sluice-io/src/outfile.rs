@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use sluice_core::Error;
@@ -137,6 +138,17 @@ impl OutFile {
         }
         self.gathered.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Whether [`mend`](OutFile::mend) works: a regular file that is written as it is.
+    pub(crate) fn mends(&self) -> bool {
+        self.rename.is_some() && self.packer.is_none()
+    }
+
+    /// Writes `bytes` over those at `place`.
+    pub(crate) fn mend(&mut self, place: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.flush()?;
+        self.file.write_all_at(bytes, place).map_err(|e| self.failed(e))
     }
 
     /// Whether the next line will have to end the one before it.

@@ -19,4 +19,4 @@ mod writer;
 pub use memory::{Contents, contents};
 pub use reader::{Flaw, LONGEST, Reader, Refusal, Stop};
 pub use recognise::{Format, RECOGNISE, recognise};
-pub use writer::{Misfits, Writer};
+pub use writer::{Mend, Misfits, Writer};

@@ -33,7 +33,17 @@ const PACKETS_ALONE: &str =
 pub struct Writer {
     format: Option<Format>,
     resolution: Option<Resolution>,
+    mends: bool,
     state: State,
+}
+
+/// What stands in a file and turned out wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mend {
+    /// Where in the file.
+    pub place: u64,
+    /// What has to stand there.
+    pub bytes: [u8; 8],
 }
 
 #[derive(Debug)]
@@ -52,7 +62,20 @@ impl Writer {
     /// For files of this format, pcap or pcapng, or else of that of the first packets; pcap where those are from no file.
     /// Times have the resolution of where the first packets came from unless another is asked for.
     pub fn new(format: Option<Format>, resolution: Option<Resolution>) -> Self {
-        Self { format, resolution, state: State::Open }
+        Self { format, resolution, mends: false, state: State::Open }
+    }
+
+    /// The same, for a file that can be written to at any place: [`mend`](Self::mend) is then asked after each
+    /// [`admit`](Self::admit) and at the end. Such a file repeats what a section header told about the length of its
+    /// section as long as it is true; any other says that it is not known.
+    pub fn mending(mut self) -> Self {
+        self.mends = true;
+        self
+    }
+
+    /// What is to be changed in the file, if anything is.
+    pub fn mend(&mut self) -> Option<Mend> {
+        if let State::Pcapng(writer) = &mut self.state { writer.mend() } else { None }
     }
 
     /// Takes out of a batch what the file cannot hold, and gets ready to write the rest.
@@ -83,7 +106,7 @@ impl Writer {
             (None, _) => return,
         };
         self.state = match format {
-            Some(Format::Pcapng) => State::Pcapng(Box::new(pcapng::Writer::new(self.resolution))),
+            Some(Format::Pcapng) => State::Pcapng(Box::new(pcapng::Writer::new(self.resolution, self.mends))),
             _ => State::Pcap { header: Header::of(info, interface, self.resolution), due: true },
         };
     }
@@ -144,7 +167,7 @@ impl Writer {
     pub fn finish<E>(&mut self, mut emit: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         match &mut self.state {
             State::Open if self.format == Some(Format::Pcapng) => {
-                pcapng::Writer::new(self.resolution).finish(emit)
+                pcapng::Writer::new(self.resolution, false).finish(emit)
             }
             State::Open => {
                 emit(&Header::of(&CaptureInfo::of(LinkType::ETHERNET), 0, self.resolution).to_bytes())

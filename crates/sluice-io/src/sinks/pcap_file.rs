@@ -10,9 +10,9 @@ use sluice_core::{
     Batch, Error, OptionError, Output, PacketBatch, PortType, Ports, Prepared, Reason, Resolution, Sink,
     prepared,
 };
-use sluice_pcap::{Format, Misfits, Writer};
+use sluice_pcap::{Format, Mend, Misfits, Writer};
 
-use crate::pack::Compress;
+use crate::pack::{Compress, split_ending};
 use crate::rotate::{Rotate, Target};
 
 sluice_core::register! {
@@ -127,17 +127,19 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         FileFormat::Pcapng => Some(Format::Pcapng),
     };
     Ok(prepared::sink(Ports::sink(PortType::Packets), move |_| {
-        let writer = Writer::new(format, resolution);
-        let target = Target::create(&path, compress, rotate.as_ref())?;
+        let mut writer = Writer::new(format, resolution);
+        let mut target = Target::create(&path, compress, rotate.as_ref())?;
+        if !target.is_rotated() && target.file().mends() {
+            writer = writer.mending();
+        }
         Ok(PcapFile { target, writer, told: false, told_left_out: false })
     }))
 }
 
 /// Whether the name says pcapng, compressed or not.
 fn is_named_pcapng(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let name = [".gz", ".zst", ".lz4"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
-    name.ends_with(".pcapng")
+    let (path, _) = split_ending(path);
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("pcapng"))
 }
 
 struct PcapFile {
@@ -172,6 +174,14 @@ impl PcapFile {
         Ok(start)
     }
 
+    /// Puts right what was written in good faith.
+    fn mend(&mut self) -> Result<(), Error> {
+        match self.writer.mend() {
+            Some(Mend { place, bytes }) => self.target.file().mend(place, &bytes),
+            None => Ok(()),
+        }
+    }
+
     /// Counts what the file cannot hold.
     fn count(&mut self, misfits: &Misfits, out: &mut Output) {
         out.dropped(&LINK_TYPE_DIFFERS, misfits.other_link);
@@ -194,6 +204,7 @@ impl Sink for PcapFile {
         let mut batch = batch.into_packets()?;
         let misfits = self.writer.admit(&mut batch);
         self.count(&misfits, out);
+        self.mend()?;
         let start = if self.target.is_rotated() { self.rotate(&mut batch, out)? } else { 0 };
         let rest = start..batch.len();
         self.put(&mut batch, rest, out)
@@ -205,6 +216,7 @@ impl Sink for PcapFile {
 
     fn finish(&mut self, _: &mut Output) -> Result<(), Error> {
         self.writer.finish(|bytes| self.target.file().write(bytes))?;
+        self.mend()?;
         self.target.finish()
     }
 }

@@ -7,7 +7,7 @@ use sluice_core::{CaptureInfo, Extra, Frame, Interface, NgSection, PacketBatch, 
 use sluice_wire::link::LinkType;
 
 use crate::order::Order;
-use crate::writer::Misfits;
+use crate::writer::{Mend, Misfits};
 
 use super::interface::describe;
 use super::packet::{self, Lens, Raw};
@@ -28,6 +28,12 @@ const REMEMBERED: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Writer {
     resolution: Option<Resolution>,
+    /// Whether what was written can be mended.
+    mends: bool,
+    /// How much was written of this file, and where in it the section begins behind its header.
+    position: u64,
+    start: u64,
+    wrong: Option<Mend>,
     section: Option<Arc<NgSection>>,
     order: Order,
     /// What the section begins with.
@@ -56,10 +62,18 @@ struct Fit {
     translation: Translation,
 }
 
+/// Where in a section header the length of the section stands, which may be told as unknown.
+const LENGTH: Range<usize> = 16..24;
+const UNKNOWN: [u8; 8] = [0xff; 8];
+
 impl Writer {
-    pub(crate) fn new(resolution: Option<Resolution>) -> Self {
+    pub(crate) fn new(resolution: Option<Resolution>, mends: bool) -> Self {
         Self {
             resolution,
+            mends,
+            position: 0,
+            start: 0,
+            wrong: None,
             section: None,
             order: Order::LITTLE,
             header: new_section(),
@@ -117,13 +131,33 @@ impl Writer {
             Some(present) => present.origin == section.origin && present.number < section.number,
         };
         if next {
+            self.end_section();
             self.section = Some(Arc::clone(section));
             self.order = Order { big_endian: section.header.big_endian };
             self.header = section.header.bytes.to_vec();
+            if let Some(length) = self.header.get_mut(LENGTH).filter(|_| !self.mends) {
+                length.copy_from_slice(&UNKNOWN);
+            }
             self.interfaces.clear();
             self.fits.clear();
             self.written = None;
         }
+    }
+
+    /// Notes it when the section is not as long as its header says.
+    fn end_section(&mut self) {
+        let told = self.header.get(LENGTH).filter(|told| **told != UNKNOWN);
+        if let (Some(told), Some(_)) = (told, self.written)
+            && self.order.u64(told, 0) != self.position - self.start
+        {
+            let place = self.start + LENGTH.start as u64 - self.header.len() as u64;
+            self.wrong = Some(Mend { place, bytes: UNKNOWN });
+        }
+    }
+
+    /// See [`crate::Writer::mend`].
+    pub(crate) fn mend(&mut self) -> Option<Mend> {
+        self.wrong.take()
     }
 
     fn numbers(&self) -> &[u32] {
@@ -209,6 +243,11 @@ impl Writer {
     ) -> Result<(), E> {
         self.begin();
         let mut out = std::mem::take(&mut self.out);
+        let mut position = self.position;
+        let mut emit = |bytes: &[u8]| {
+            position += bytes.len() as u64;
+            emit(bytes)
+        };
         let mut extras = batch.extras().iter().peekable();
         while extras.next_if(|extra| (extra.before as usize) < range.start).is_some() {}
         for at in range.clone() {
@@ -234,7 +273,7 @@ impl Writer {
         }
         let result = if out.is_empty() { Ok(()) } else { emit(&out) };
         out.clear();
-        self.out = out;
+        (self.out, self.position) = (out, position);
         result
     }
 
@@ -242,6 +281,7 @@ impl Writer {
     fn begin(&mut self) {
         let written = self.written.unwrap_or_else(|| {
             self.out.extend_from_slice(&self.header);
+            self.start = self.position + self.header.len() as u64;
             0
         });
         for interface in self.interfaces.iter().skip(written) {
@@ -283,25 +323,30 @@ impl Writer {
     /// See [`crate::Writer::restart`].
     pub(crate) fn restart(&mut self) {
         self.written = None;
+        self.position = 0;
     }
 
     /// See [`crate::Writer::finish`].
     pub(crate) fn finish<E>(&mut self, emit: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        if self.written.is_some() {
-            return Ok(());
-        }
-        self.begin();
-        let out = std::mem::take(&mut self.out);
-        emit(&out)
+        let result = if self.written.is_none() {
+            self.begin();
+            let out = std::mem::take(&mut self.out);
+            self.position += out.len() as u64;
+            emit(&out)
+        } else {
+            Ok(())
+        };
+        self.end_section();
+        result
     }
 }
 
 /// The header of a section that is made here.
 fn new_section() -> Vec<u8> {
-    const LENGTH: u32 = 28;
+    const WHOLE: u32 = 28;
     let order = Order::LITTLE;
-    let mut block = Vec::with_capacity(LENGTH as usize);
-    for word in [kind::SECTION, LENGTH, MAGIC, 1, u32::MAX, u32::MAX, LENGTH] {
+    let mut block = Vec::with_capacity(WHOLE as usize);
+    for word in [kind::SECTION, WHOLE, MAGIC, 1, u32::MAX, u32::MAX, WHOLE] {
         block.extend_from_slice(&order.put32(word));
     }
     block

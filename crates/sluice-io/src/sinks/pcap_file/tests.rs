@@ -276,3 +276,31 @@ fn options_that_make_no_sense_are_refused() {
         assert_eq!(refused(options), message);
     }
 }
+
+/// A pcapng section of one interface whose header tells this length, with these packets of 4 bytes.
+fn ng_section(length: u64, packets: &[&[u8; 4]]) -> Vec<u8> {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let (low, high) = (length as u32, (length >> 32) as u32);
+    let mut file = words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, low, high, 28, 1, 20, 1, 0, 20]);
+    for data in packets {
+        file.extend(words(&[6, 36, 0, 0, 7, 4, 4]));
+        file.extend_from_slice(*data);
+        file.extend(words(&[36]));
+    }
+    file
+}
+
+#[test]
+fn the_length_of_a_section_is_told_as_long_as_it_is_true() {
+    let packets: [&[u8; 4]; 2] = [b"one.", b"two."];
+    let file = [ng_section(92, &packets), ng_section(56, &packets[..1])].concat();
+    assert_eq!(copied(&file), file);
+    let mut all = read(&file);
+    for batch in &mut all {
+        let Batch::Packets(batch) = batch else { panic!("no packets") };
+        let frames: Vec<Vec<u8>> = batch.iter().map(|(_, data)| data.to_vec()).collect();
+        batch.retain(|at, _| frames[at] != b"two.");
+    }
+    let expected = [ng_section(u64::MAX, &packets[..1]), ng_section(56, &packets[..1])].concat();
+    assert_eq!(written(json!({}), all).0, expected);
+}
