@@ -129,6 +129,28 @@ impl CaptureInfo {
         Self { section: None, interfaces: vec![Interface::of(link)] }
     }
 
+    /// Raises every snapshot length by `more` bytes, for packets that grow: readers cut what is longer than they were told.
+    pub fn raise_snaplen(&mut self, more: u32) {
+        let header = match &mut self.section {
+            Some(Section::Pcap(header)) => Some(&mut header.snaplen),
+            _ => None,
+        };
+        for snaplen in
+            self.interfaces.iter_mut().map(|i| &mut i.snaplen).chain(header).filter(|len| **len > 0)
+        {
+            *snaplen = snaplen.saturating_add(more);
+        }
+    }
+
+    /// Forgets that frames end with a check sequence.
+    pub fn forget_fcs(&mut self) {
+        if let Some(Section::Pcap(header)) = &mut self.section {
+            // The upper bits of the link-type word say nothing else.
+            header.link_extra = 0;
+        }
+        self.interfaces.iter_mut().for_each(|interface| interface.fcs_len = None);
+    }
+
     /// The link type of an interface; Ethernet where it is unknown.
     pub fn link(&self, interface: u16) -> LinkType {
         self.interfaces.get(usize::from(interface)).map_or(LinkType::ETHERNET, |i| i.link)

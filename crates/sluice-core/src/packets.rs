@@ -230,6 +230,12 @@ impl PacketBatch {
         &self.body.info
     }
 
+    /// Replaces what is known about all of them. Layers stay as they are until they are computed again: whoever changes a
+    /// link type makes the frames of that interface begin so, with an [`edit`](Self::edit) of the decoded batch.
+    pub fn set_info(&mut self, info: Arc<CaptureInfo>) {
+        self.body.info = info;
+    }
+
     /// The frames, in order.
     pub fn frames(&self) -> &[Frame] {
         &self.body.frames

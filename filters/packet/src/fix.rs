@@ -7,6 +7,8 @@ use sluice_core::{
 };
 use sluice_wire::verify::{self, Offload, Repair, Verdict};
 
+use crate::renewal::Renewal;
+
 sluice_core::register! {
     /// Puts wrong lengths and checksums of packets right, and adds or removes what they are padded with.
     ///
@@ -123,19 +125,20 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         UdpZero::All => (true, true),
     };
     let repair = checksums.then_some(Repair { zero_v4, zero_v6 });
-    let fix = Fix { lengths, repair, missing, trailer, pad_to: pad_to.unwrap_or(0), gone: Vec::new() };
-    Ok(prepared::filter(Ports::filter(PortType::Layers, PortType::Layers), move |_| Ok(fix.clone())))
+    let rules = Rules { lengths, repair, missing, trailer, pad_to: pad_to.unwrap_or(0) };
+    let most = if missing == Missing::Pad { MOST as u32 } else { rules.pad_to };
+    Ok(prepared::filter(Ports::filter(PortType::Layers, PortType::Layers), move |_| {
+        Ok(Fix { rules, growth: Renewal::growth(most), gone: Vec::new() })
+    }))
 }
 
-#[derive(Clone)]
-struct Fix {
+#[derive(Clone, Copy)]
+struct Rules {
     lengths: bool,
     repair: Option<Repair>,
     missing: Missing,
     trailer: Trailer,
     pad_to: u32,
-    /// For each packet of the present batch whether it is dropped; here to be reused.
-    gone: Vec<bool>,
 }
 
 /// How many zeros a packet gets at most; a damaged length may ask for any number.
@@ -143,7 +146,7 @@ const MOST: usize = 65_535;
 /// How many length fields of one packet are looked at: more than tunnels can have.
 const FIELDS: usize = 64;
 
-impl Fix {
+impl Rules {
     /// Fixes a packet; `false` when it is to be dropped.
     fn apply(&self, edit: &mut Edit<'_>, at: usize) -> bool {
         if self.missing != Missing::Keep && !self.complete(edit, at) {
@@ -238,17 +241,26 @@ fn checksums(edit: &mut Edit<'_>, at: usize, repair: Repair) {
     }
 }
 
+struct Fix {
+    rules: Rules,
+    growth: Renewal,
+    /// For each packet of the present batch whether it is dropped; here to be reused.
+    gone: Vec<bool>,
+}
+
 impl Filter for Fix {
     fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
         let mut batch = batch.into_packets()?;
-        let mut gone = std::mem::take(&mut self.gone);
+        let Self { rules, growth, gone } = self;
+        if rules.pad_to > 0 || rules.missing == Missing::Pad {
+            growth.apply(&mut batch);
+        }
         gone.clear();
         let mut edit = batch.edit(out.pools());
-        gone.extend((0..edit.len()).map(|at| !self.apply(&mut edit, at)));
-        if self.missing == Missing::Drop {
+        gone.extend((0..edit.len()).map(|at| !rules.apply(&mut edit, at)));
+        if rules.missing == Missing::Drop {
             out.dropped(&MISSING_BYTES, batch.retain(|at, _| !gone[at]));
         }
-        self.gone = gone;
         out.emit(batch);
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 mod decode;
 mod fix;
+mod renewal;
 mod rewrite;
 mod split_direction;
 mod truncate;

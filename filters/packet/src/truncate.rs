@@ -3,9 +3,15 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::{
-    Batch, Edit, Error, Filter, Layers, OptionError, Output, PortType, Ports, Prepared, prepared,
+    Batch, CaptureInfo, Edit, Error, Filter, Layers, OptionError, Output, PortType, Ports, Prepared, prepared,
 };
 use sluice_wire::layers::Proto;
+
+use crate::renewal::Renewal;
+
+mod fcs;
+
+use fcs::Fcs;
 
 sluice_core::register! {
     /// Cuts packets to a length or after a layer, and takes bytes or check sequences out of them.
@@ -50,10 +56,9 @@ struct Options {
     /// Bytes to take out, one place after the other: each counts in what the one before has left.
     #[serde(default)]
     chop: Vec<Chop>,
-    /// How many bytes of frame check sequence there are at the end of every packet on the wire, to be taken off. A packet
-    /// that was cut off before its end may have none or a part of them here.
-    #[schemars(range(min = 1, max = 16))]
-    fcs: Option<u32>,
+    /// Takes the frame check sequence off: so many bytes at the end of every packet on the wire, or as many as the capture
+    /// file tells (`told`). A packet that was cut off before its end may have none or a part of them here.
+    fcs: Option<Fcs>,
     /// What becomes of the wire length at a cut by `snaplen` or `layer`.
     #[serde(default)]
     wire_length: WireLength,
@@ -128,23 +133,25 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         return Err(OptionError::new("nothing to cut")
             .help("give at least one of `snaplen`, `layer`, `chop` and `fcs`"));
     }
-    let cuts = Arc::new(Cuts { snaplen, layer, chop, fcs: fcs.unwrap_or(0), wire_length });
+    let cuts = Arc::new(Cuts { snaplen, layer, chop, fcs, wire_length });
     let ports = Ports::filter(PortType::Layers, PortType::Layers);
-    Ok(prepared::filter(ports, move |_| Ok(Truncate { cuts: Arc::clone(&cuts) })))
+    Ok(prepared::filter(ports, move |_| {
+        Ok(Truncate { cuts: Arc::clone(&cuts), info: Renewal::new(CaptureInfo::forget_fcs) })
+    }))
 }
 
 struct Cuts {
     snaplen: Option<u32>,
     layer: Option<Layer>,
     chop: Vec<Chop>,
-    fcs: u32,
+    fcs: Option<Fcs>,
     wire_length: WireLength,
 }
 
 impl Cuts {
     fn apply(&self, edit: &mut Edit<'_>, at: usize) {
-        if self.fcs > 0 {
-            strip(edit, at, self.fcs);
+        if let Some(fcs) = self.fcs {
+            strip(edit, at, fcs);
         }
         for chop in &self.chop {
             let Some((frame, ..)) = edit.peek(at) else { return };
@@ -166,15 +173,21 @@ impl Cuts {
 }
 
 /// Takes the last bytes that were on the wire off, as far as they are here.
-fn strip(edit: &mut Edit<'_>, at: usize, fcs: u32) {
+fn strip(edit: &mut Edit<'_>, at: usize, fcs: Fcs) {
     let Some((frame, ..)) = edit.peek(at) else { return };
-    let wire = frame.wire.max(frame.captured()).saturating_sub(fcs);
+    let bytes = match fcs {
+        Fcs::Bytes(bytes) => bytes,
+        Fcs::Told => u32::from(frame.fcs_len),
+    };
+    let wire = frame.wire.max(frame.captured()).saturating_sub(bytes);
     let captured = frame.captured().min(wire);
     edit.truncate(at, captured as usize, wire);
 }
 
 struct Truncate {
     cuts: Arc<Cuts>,
+    /// For packets without their check sequence.
+    info: Renewal,
 }
 
 impl Filter for Truncate {
@@ -184,90 +197,14 @@ impl Filter for Truncate {
         for at in 0..edit.len() {
             self.cuts.apply(&mut edit, at);
         }
+        if self.cuts.fcs.is_some() {
+            self.info.apply(&mut batch);
+            batch.frames_mut().iter_mut().for_each(|frame| frame.fcs_len = 0);
+        }
         out.emit(batch);
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-
-    use sluice_core::{MAIN, Registry};
-    use sluice_testkit::{Harness, Packets, traffic};
-
-    use super::*;
-
-    fn harness(options: &str) -> Result<Harness, sluice_testkit::Error> {
-        Harness::from_yaml(&Registry::collect().unwrap(), &format!("- filter: truncate\n{options}"))
-    }
-
-    /// Bytes and wire lengths of the packets after the filter.
-    fn cut(options: &str, packets: Packets) -> Vec<(Vec<u8>, u32)> {
-        let outcome = harness(options).unwrap().give(packets.build()).unwrap();
-        let Some(Batch::Packets(batch)) = outcome.port(MAIN) else { panic!("no packets") };
-        batch.iter().map(|(frame, data)| (data.to_vec(), frame.wire)).collect()
-    }
-
-    fn bytes(count: u8) -> Vec<u8> {
-        (0..count).collect()
-    }
-
-    #[test]
-    fn a_snap_length_keeps_the_wire_length_unless_told() {
-        let packets = Packets::new().frame(bytes(9)).with(bytes(3), |f| f.wire = 8).frame(bytes(5));
-        let kept = [(bytes(5), 9), (bytes(3), 8), (bytes(5), 5)];
-        assert_eq!(cut("  snaplen: 5", packets.clone()), kept);
-        let shorter = [(bytes(5), 5), (bytes(3), 5), (bytes(5), 5)];
-        assert_eq!(cut("  snaplen: 5\n  wire_length: cut", packets), shorter);
-    }
-
-    #[test]
-    fn bytes_are_chopped_out_from_either_end() {
-        let packets = Packets::new().with(bytes(9), |f| f.wire = 19);
-        for (chop, left, wire) in [
-            ("{at: 0, bytes: 2}", &[2, 3, 4, 5, 6, 7, 8][..], 17),
-            ("{at: 3, bytes: 4}", &[0, 1, 2, 7, 8], 15),
-            ("{at: -2, bytes: 2}", &[0, 1, 2, 3, 4, 5, 6], 17),
-            ("{at: -4, bytes: 2}", &[0, 1, 2, 3, 4, 7, 8], 17),
-            ("{at: 7, bytes: 9}", &[0, 1, 2, 3, 4, 5, 6], 17),
-            ("{at: 9, bytes: 1}", &[0, 1, 2, 3, 4, 5, 6, 7, 8], 19),
-            ("{at: -11, bytes: 3}", &[1, 2, 3, 4, 5, 6, 7, 8], 18),
-            ("{at: 0, bytes: 4294967295}", &[], 10),
-            ("{at: 0, bytes: 2}, {at: 0, bytes: 2}, {at: -1, bytes: 1}", &[4, 5, 6, 7], 14),
-        ] {
-            let cut = cut(&format!("  chop: [{chop}]"), packets.clone());
-            assert_eq!(cut, [(left.to_vec(), wire)], "{chop}");
-        }
-    }
-
-    #[test]
-    fn a_frame_check_sequence_is_taken_off_as_far_as_it_is_there() {
-        let packets = Packets::new().frame(bytes(9)).with(bytes(9), |f| f.wire = 11);
-        let packets = packets.with(bytes(9), |f| f.wire = 13).with(bytes(9), |f| f.wire = 0).frame(bytes(2));
-        let expected = [(bytes(5), 5), (bytes(7), 7), (bytes(9), 9), (bytes(5), 5), (bytes(0), 0)];
-        assert_eq!(cut("  fcs: 4", packets), expected);
-    }
-
-    #[test]
-    fn everything_after_a_layer_goes() {
-        let socket = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let udp = traffic::vlan(7, &traffic::udp(socket("10.0.0.1:1"), socket("10.0.0.2:2"), b"payload"));
-        let tcp = traffic::tcp(socket("[fd00::1]:1"), socket("[fd00::2]:2"), 16, b"payload");
-        let arp = traffic::arp([10, 0, 0, 1], [10, 0, 0, 2]);
-        let other = traffic::ethernet(0x88CC, b"LLDP");
-        let padded = [&udp[..], &[0; 9]].concat();
-        let packets = Packets::new().frames([&udp, &tcp, &arp, &other, &padded]);
-        for (layer, lengths) in
-            [("l2", [18, 14, 14, 14, 18]), ("l3", [38, 54, 42, 14, 38]), ("l4", [46, 74, 42, 14, 46])]
-        {
-            let cut = cut(&format!("  layer: {layer}"), packets.clone());
-            assert_eq!(cut.iter().map(|(data, _)| data.len()).collect::<Vec<_>>(), lengths, "{layer}");
-        }
-    }
-
-    #[test]
-    fn something_is_to_be_cut() {
-        assert_eq!(harness("").err().unwrap().to_string(), "nothing to cut");
-    }
-}
+mod tests;

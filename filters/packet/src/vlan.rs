@@ -9,6 +9,7 @@ use sluice_core::{Batch, Edit, Error, Filter, OptionError, Output, PortType, Por
 mod options;
 mod tags;
 
+use crate::renewal::Renewal;
 use options::{IdMap, Pop, Tpid};
 use tags::Place;
 
@@ -172,7 +173,10 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     let push = push.iter().flat_map(Tag::bytes).collect();
     let rules = Arc::new(Rules { pop, rule, push });
     let ports = Ports::filter(PortType::Layers, PortType::Layers);
-    Ok(prepared::filter(ports, move |_| Ok(Vlan { rules: Arc::clone(&rules), told: false })))
+    Ok(prepared::filter(ports, move |_| {
+        let growth = Renewal::growth(rules.push.len() as u32);
+        Ok(Vlan { rules: Arc::clone(&rules), growth, told: false })
+    }))
 }
 
 struct Rules {
@@ -184,6 +188,7 @@ struct Rules {
 
 struct Vlan {
     rules: Arc<Rules>,
+    growth: Renewal,
     /// Whether the notice was given.
     told: bool,
 }
@@ -215,6 +220,9 @@ impl Vlan {
 impl Filter for Vlan {
     fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
         let mut batch = batch.into_packets()?;
+        if !self.rules.push.is_empty() {
+            self.growth.apply(&mut batch);
+        }
         let mut edit = batch.edit(out.pools());
         for at in 0..edit.len() {
             self.apply(&mut edit, at, out);

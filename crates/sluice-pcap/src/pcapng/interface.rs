@@ -56,7 +56,17 @@ pub(super) fn describe(about: &Interface, order: Order, resolution: Option<Resol
     let old = about.block.as_deref();
     let (old_order, old_bytes) =
         old.map_or((order, &[][..]), |old| (Order { big_endian: old.big_endian }, &*old.bytes));
-    let as_it_was = old_order == order && clock == about.clock && old_order.u16(old_bytes, 8) == about.link.0;
+    let options = old_bytes.get(8 + FIXED..old_bytes.len().saturating_sub(4)).unwrap_or_default();
+    let told = Options::new(old_order, options).filter_map(|option| match option {
+        (interface::FCS_LEN, [length]) => Some(fcs_len(*length)),
+        _ => None,
+    });
+    let told = told.last();
+    let as_it_was = old_order == order
+        && clock == about.clock
+        && old_order.u16(old_bytes, 8) == about.link.0
+        && old_order.u32(old_bytes, 12) == about.snaplen
+        && told == about.fcs_len;
     if as_it_was && !old_bytes.is_empty() {
         return (old_bytes.to_vec(), clock);
     }
@@ -70,8 +80,10 @@ pub(super) fn describe(about: &Interface, order: Order, resolution: Option<Resol
     let mut put = |code, value: &[u8]| options::put(&mut block, order, code, value);
     match old {
         Some(_) => {
-            let rest = old_bytes.get(8 + FIXED..old_bytes.len().saturating_sub(4)).unwrap_or_default();
-            let kept = Options::new(old_order, rest).filter(|(code, _)| *code != interface::RESOLUTION);
+            let kept = Options::new(old_order, options).filter(|(code, _)| match *code {
+                interface::FCS_LEN => told == about.fcs_len,
+                code => code != interface::RESOLUTION,
+            });
             kept.for_each(|(code, value)| {
                 put(code, &swapped(kind::INTERFACE, code, value, old_order, order));
             });

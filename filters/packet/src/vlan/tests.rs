@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
-use sluice_core::{Batch, Layers, MAIN, PacketBatch, Registry};
+use sluice_core::{Batch, CaptureInfo, Layers, MAIN, PacketBatch, Registry};
 use sluice_testkit::{Harness, Packets, hex, traffic};
 use sluice_wire::link::LinkType;
 
@@ -103,6 +105,22 @@ fn captured_and_wire_length_change_together_and_ipv4_padding_stays() {
     let lengths: Vec<_> = batch.frames().iter().map(|f| (f.captured(), f.wire)).collect();
     assert_eq!(lengths, [(68, 108), (58, 68)]);
     assert!(outcome.items(MAIN)[0].ends_with(&padded[14..]));
+}
+
+#[test]
+fn the_snapshot_length_grows_with_the_packets() {
+    let mut info = CaptureInfo::of(LinkType::ETHERNET);
+    info.interfaces[0].snaplen = 96;
+    let info = Arc::new(info);
+    let mut vlan = harness("  push: [{id: 1}, {id: 2}]").unwrap();
+    let infos = [0, 1].map(|_| {
+        let mut batch = Packets::new().frame(frame("0800 45")).build();
+        batch.set_info(Arc::clone(&info));
+        let Some(Batch::Packets(batch)) = vlan.give(batch).unwrap().take(MAIN) else { panic!("no packets") };
+        Arc::clone(batch.info())
+    });
+    assert_eq!(infos[0].interfaces[0].snaplen, 104);
+    assert!(Arc::ptr_eq(&infos[0], &infos[1]), "it is made once");
 }
 
 #[test]
