@@ -129,6 +129,7 @@ fn the_built_in_pipelines_pass_their_tests() {
     assert!(told.ends_with(" passed, 0 failed\n") && !told.starts_with('0'), "{told}");
     for name in [
         "log-to-file",
+        "pcap-anonymize",
         "pcap-rewrite",
         "pcap-filter",
         "pcap-merge",

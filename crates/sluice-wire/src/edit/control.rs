@@ -31,7 +31,7 @@ impl<C: Change> Pass<'_, C> {
         }
         let end = layers.l3_end().min(self.frame.len());
         if proto == Proto::Icmpv6 {
-            delta += self.neighbor(kind, at, end);
+            delta += self.neighbor(kind, at, end) + self.groups(proto, at, end);
         } else if kind == ICMPV4_REDIRECT && self.wants.addresses && at + 8 <= end {
             delta += self.v4(at + 4, Side::Source);
         }

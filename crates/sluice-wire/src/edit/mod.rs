@@ -16,7 +16,9 @@ mod common;
 mod control;
 mod dhcp;
 mod fields;
+mod groups;
 mod link;
+mod others;
 mod sums;
 mod tcp;
 mod tunnel;
@@ -29,6 +31,7 @@ pub use whole::recompute;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::decode::esp;
 use crate::layers::{Layers, Proto};
 use link::Stations;
 use visit::{Pass, Place};
@@ -36,8 +39,8 @@ use visit::{Pass, Place};
 /// Offers the fields of the frame to `change` and writes what it answers, with the checksums and the flow hash.
 ///
 /// Visited are: link-layer headers; ARP; the IP header with source routes, routing headers and home addresses; ports
-/// and sequence numbers; the packet quoted in an ICMP error, sides turned; neighbour discovery and redirects; DHCP; and
-/// the same again in tunnels. An SCTP packet in fragments keeps its ports, as its CRC cannot be updated without knowing
+/// and sequence numbers; the packet quoted in an ICMP error, sides turned; neighbour discovery and redirects; IGMP, MLD
+/// and DHCP; and the same again in tunnels. An SCTP packet in fragments keeps its ports, as its CRC cannot be updated without knowing
 /// its length.
 #[inline]
 pub fn apply<C: Change>(frame: &mut [u8], layers: &mut Layers, change: &mut C) -> Effect {
@@ -73,15 +76,24 @@ fn visit<C: Change>(frame: &mut [u8], layers: &Layers, change: &mut C) -> Effect
 
 /// Whether the outermost packet has a check value that a change makes invalid and that only a key can renew: an
 /// authentication header, encryption, or a TCP header with an MD5 signature or authentication option.
+#[inline]
 pub fn is_signed(frame: &[u8], layers: &Layers) -> bool {
+    let is_next = layers.transport == layers.network.wrapping_add(1);
     match layers.transport() {
-        Some((Proto::Tcp, at)) if tcp::is_signed(frame, at, layers.l3_end()) => true,
-        _ => layers.ip_protocol() == Some(ESP) || layers.find(Proto::Ah).is_some(),
+        // Nearly all packets: nothing between the headers, and no TCP options.
+        Some((Proto::Udp, _)) if is_next => false,
+        Some((Proto::Tcp, at)) if is_next && frame.get(at + 12).is_some_and(|byte| byte >> 4 == 5) => false,
+        transport => needs_key(frame, layers, transport),
     }
 }
 
-/// The protocol number of ESP.
-const ESP: u8 = 50;
+#[inline(never)]
+fn needs_key(frame: &[u8], layers: &Layers, transport: Option<(Proto, usize)>) -> bool {
+    match transport {
+        Some((Proto::Tcp, at)) if tcp::is_signed(frame, at, layers.l3_end()) => true,
+        _ => layers.ip_protocol() == Some(esp::NUMBER) || layers.find(Proto::Ah).is_some(),
+    }
+}
 
 /// Offers every IP address of the frame to `map` and writes what it returns. Returns whether anything changed.
 ///

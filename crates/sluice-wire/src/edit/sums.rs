@@ -1,10 +1,11 @@
 //! The checksums of one IP packet while its fields change.
 
 use super::change::Checksums;
+use super::others;
 use crate::checksum::{self, Delta};
 use crate::decode::{array, be16, gre, igmp, mobility, sctp, tcp, udp, udplite};
 use crate::decode::{icmpv4, icmpv6};
-use crate::layers::{Layers, Proto};
+use crate::layers::{Layers, Proto, Stop};
 use crate::pseudo::{Pseudo, claimed_end};
 
 /// Writes a field of an even number of bytes at an even offset, and says how its sum changed; `None` if it is not there.
@@ -79,6 +80,9 @@ impl Sums {
             covers_addresses = false;
             let has_checksum = gre::view(frame, at).is_some_and(|header| header.checksum.is_some());
             upper = has_checksum.then_some(at + gre::CHECKSUM);
+        } else if layers.stop() == Stop::Unsupported {
+            starts.1 = layers.payload();
+            upper = others::checksum(frame, layers).filter(|at| at + 2 <= layers.l3_end());
         }
         let pseudo = match upper {
             Some(_) if covers_addresses => {

@@ -109,6 +109,10 @@ impl<C: Change> Pass<'_, C> {
                 let delta = self.control_message(layers, proto, at);
                 sums.upper_changed(delta);
             }
+            Some((Proto::Igmp, at)) => {
+                let delta = self.groups(Proto::Igmp, at, layers.l3_end());
+                sums.upper_changed(delta);
+            }
             _ => {}
         }
         sums.apply(self.frame)

@@ -12,8 +12,9 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 7] = [
+pub const BUILT_IN: [(&str, &str); 8] = [
     ("log-to-file", include_str!("../../../../pipelines/log-to-file.yaml")),
+    ("pcap-anonymize", include_str!("../../../../pipelines/pcap-anonymize.yaml")),
     ("pcap-filter", include_str!("../../../../pipelines/pcap-filter.yaml")),
     ("pcap-merge", include_str!("../../../../pipelines/pcap-merge.yaml")),
     ("pcap-rewrite", include_str!("../../../../pipelines/pcap-rewrite.yaml")),

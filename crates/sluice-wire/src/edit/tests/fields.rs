@@ -249,3 +249,51 @@ fn what_is_not_all_there_is_not_computed() {
     assert_eq!(copy, first);
     assert!(checksum::is_good(checksum::sum(&copy[..20])));
 }
+
+#[test]
+fn groups_and_their_sources_are_named_as_in_the_header() {
+    let octets = |last: u8| [&[0xFD][..], &[0; 14], &[last]].concat();
+    let mut report = vec![143, 0, 0, 0, 0, 0, 0, 2];
+    report.extend([&[1, 1, 0, 2][..], &octets(1), &octets(2), &octets(3), &[0xFD; 4]].concat());
+    report.extend([&[4, 0, 0, 0][..], &octets(4)].concat());
+    let mut six = frame(false, 58, &report);
+    counted(&mut six);
+    let changed: Vec<usize> = (54..six.len()).filter(|at| six[*at] == 0xFE).map(|at| at - 54).collect();
+    assert_eq!(changed, [12, 28, 44, 68]);
+    let mut four = frame(true, 2, &[0x22, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 239, 1, 1, 1, 10, 0, 0, 9]);
+    counted(&mut four);
+    assert_eq!(four[46..], [240, 1, 1, 1, 11, 0, 0, 9]);
+    for (query, expected) in [([0; 4], [0; 4]), ([239, 0, 0, 1], [240, 0, 0, 1])] {
+        let mut four = frame(true, 2, &[&[0x11, 0, 0, 0][..], &query, &[0, 0, 0, 1, 10, 0, 0, 9]].concat());
+        counted(&mut four);
+        assert_eq!(four[38..], [&expected[..], &[0, 0, 0, 1, 11, 0, 0, 9]].concat());
+    }
+}
+
+#[test]
+fn checksums_over_addresses_follow_in_protocols_that_are_not_decoded() {
+    let sum = |frame: &[u8], field: usize| u16::from_be_bytes([frame[field], frame[field + 1]]);
+    // DCCP, OSPF, PIM and VRRP of version 3 and 2: where the checksum is, and whether it covers the addresses.
+    for (is_v4, protocol, first, offset, covers) in [
+        (true, 33, 0, 6, true),
+        (false, 33, 0, 6, true),
+        (false, 89, 3, 12, true),
+        (true, 89, 2, 12, false),
+        (false, 103, 0x20, 2, true),
+        (true, 103, 0x20, 2, false),
+        (true, 112, 0x31, 6, true),
+        (false, 112, 0x31, 6, true),
+        (true, 112, 0x21, 6, false),
+    ] {
+        let mut frame = frame(is_v4, protocol, &[&[first][..], &[7; 19]].concat());
+        let field = if is_v4 { 34 } else { 54 } + offset;
+        let before = sum(&frame, field);
+        let mut all = All { wants: wants(|wants| wants.addresses = true), amount: 0x0102_0304 };
+        let old = frame.clone();
+        changed(&mut frame, &mut all);
+        let addresses = if is_v4 { 26..34 } else { 22..54 };
+        let delta = checksum::Delta::bytes(0, &old[addresses.clone()], &frame[addresses]);
+        let expected = if covers { delta.apply(before) } else { before };
+        assert_eq!(sum(&frame, field), expected, "{is_v4} {protocol}");
+    }
+}
