@@ -6,6 +6,10 @@ use sluice_wire::checksum;
 
 use crate::Random;
 
+mod tunnel;
+
+pub use tunnel::{Tunnel, tunnel};
+
 /// The MAC address that [`ethernet`] frames come from.
 pub const SOURCE_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 /// The MAC address that [`ethernet`] frames go to.
@@ -20,6 +24,11 @@ pub fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
 pub fn vlan(id: u16, frame: &[u8]) -> Vec<u8> {
     let (addresses, rest) = frame.split_at(frame.len().min(12));
     [addresses, &[0x81, 0x00], &id.to_be_bytes(), rest].concat()
+}
+
+/// The IP packet of an Ethernet frame without tags behind two MPLS labels.
+pub fn labelled(frame: &[u8]) -> Vec<u8> {
+    ethernet(0x8847, &[&[0, 1, 0, 64, 0, 2, 1, 64], frame.get(14..).unwrap_or_default()].concat())
 }
 
 /// A UDP datagram in an Ethernet frame. Both addresses are of one family.
@@ -125,14 +134,37 @@ fn one(random: &mut Random) -> Vec<u8> {
     let to = SocketAddr::new(to, ports[random.below(5)]);
     let size = random.below(200);
     let payload = random.bytes(size);
-    let frame = match random.below(12) {
+    let mut frame = match random.below(12) {
         0 => echo(from.ip(), to.ip(), 7),
         1 => unreachable(to.ip(), from.ip(), &udp(from, to, &payload)),
         2 => arp([10, 0, 0, 1], [10, 0, 0, random.below(250) as u8]),
         3..6 => tcp(from, to, 16, &payload),
         _ => udp(from, to, &payload),
     };
-    if random.below(6) == 0 { vlan(random.below(4095) as u16, &frame) } else { frame }
+    while random.below(5) == 0 {
+        frame = in_tunnel(random, host, &frame);
+    }
+    match random.below(12) {
+        0 | 1 => vlan(random.below(4095) as u16, &frame),
+        2 if is_ip(&frame) => labelled(&frame),
+        _ => frame,
+    }
+}
+
+fn is_ip(frame: &[u8]) -> bool {
+    matches!(frame.get(12..14), Some([0x08, 0x00] | [0x86, 0xDD]))
+}
+
+fn in_tunnel(random: &mut Random, host: impl Fn(&mut Random, bool) -> IpAddr, frame: &[u8]) -> Vec<u8> {
+    let kind = Tunnel::ALL[random.below(Tunnel::ALL.len())];
+    let kind = if is_ip(frame) || kind.is_ethernet() { kind } else { Tunnel::Vxlan };
+    let v6 = random.below(3) == 0;
+    let (from, to) = (host(random, v6), host(random, v6));
+    if kind.is_ethernet() && random.below(3) == 0 {
+        tunnel(kind, from, to, &vlan(random.below(4095) as u16, frame))
+    } else {
+        tunnel(kind, from, to, frame)
+    }
 }
 
 /// `count` frames that are wrong in some way: cut off, with bytes changed, random, empty.
@@ -169,15 +201,26 @@ mod tests {
     use super::*;
     use sluice_wire::layers::{Layers, Stop};
     use sluice_wire::link::LinkType;
+    use sluice_wire::verify::{self, Offload};
 
     #[test]
     fn the_mixture_is_good_throughout() {
         for frame in mixture(500, 1) {
             let layers = Layers::decode(LinkType::ETHERNET, &frame, frame.len() as u32);
-            assert_eq!(layers.stop(), Stop::Payload, "{frame:02x?}");
-            if let Some((_, at)) = layers.network().filter(|_| layers.ethertype() == 0x0800) {
-                assert!(checksum::is_good(checksum::sum(&frame[at..at + 20])));
+            assert!(matches!(layers.stop(), Stop::Payload | Stop::TooDeep), "{frame:02x?}");
+            for (layers, verdicts) in verify::check_all(&frame, &layers, frame.len() as u32, Offload::None) {
+                assert!(verdicts.is_acceptable(), "{layers:?} {verdicts:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_mixture_has_tunnels_in_tunnels() {
+        let depth = |frame: &Vec<u8>| {
+            let layers = Layers::decode(LinkType::ETHERNET, frame, frame.len() as u32);
+            std::iter::successors(Some(layers), |outer| outer.inner(frame)).count()
+        };
+        let frames = mixture(500, 1);
+        assert!((1..=3).all(|wanted| frames.iter().any(|frame| depth(frame) == wanted)));
     }
 }
