@@ -1,0 +1,35 @@
+//! What a predicate costs per packet.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sluice_expr::expr::Predicate;
+use sluice_testkit::{Packets, traffic};
+
+fn predicates(criterion: &mut Criterion) {
+    let mut batch = Packets::new().frames(traffic::mixture(4096, 1)).build();
+    batch.decode();
+    let mut group = criterion.benchmark_group("predicate");
+    group.throughput(Throughput::Elements(4096));
+    for text in [
+        "tcp.port == 443",
+        "ip.ttl < 65 and tcp.port == 443 and ip.src == 10.0.0.0/8",
+        "tcp.port != 443 or ip.ttl > 200 or frame.len < 60",
+        "ip.addr in {10.0.0.0/8, 192.168.0.0/16, 172.16.0.0/12}",
+        "payload contains \"password\"",
+        "hash(ip.src, ip.dst) % 10 == 0",
+    ] {
+        let Ok(mut predicate) = Predicate::new(text) else { continue };
+        let mut held = Vec::new();
+        group.bench_function(text, |bencher| {
+            bencher.iter(|| {
+                predicate.packets(black_box(&mut batch), &mut held);
+                black_box(held.len())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, predicates);
+criterion_main!(benches);

@@ -1,0 +1,4 @@
+mod errors;
+mod laws;
+mod packets;
+mod records;
