@@ -18,6 +18,8 @@ pub(crate) struct Traffic {
     pub(crate) sizes: Vec<u16>,
     /// The id of an 802.1Q tag.
     pub(crate) vlan: Option<u16>,
+    /// Of 100 flows, how many carry it.
+    pub(crate) tagged: u8,
     /// Of 100 flows, how many are IPv6.
     pub(crate) ipv6: u8,
     /// Of 100 flows, how many are UDP.

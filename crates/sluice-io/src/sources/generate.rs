@@ -70,6 +70,8 @@ struct Options {
     flows: Option<u32>,
     /// Packets: the id of an 802.1Q tag, from 1 to 4094; no tag when absent.
     vlan: Option<u16>,
+    /// Packets: how many flows of 100 carry the tag; all when absent.
+    tagged: Option<u8>,
     /// Packets: how many flows of 100 are IPv6; none when absent.
     ipv6: Option<u8>,
     /// Packets: how many flows of 100 are UDP; 20 when absent.
@@ -125,6 +127,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
                 flows: options.flows.unwrap_or(100),
                 sizes: options.sizes.unwrap_or_else(|| vec![64, 576, 1500]),
                 vlan: options.vlan,
+                tagged: options.tagged.unwrap_or(100),
                 ipv6: options.ipv6.unwrap_or(0),
                 udp: options.udp.unwrap_or(20),
             };
@@ -145,6 +148,7 @@ impl Options {
         let packets = [
             ("flows", self.flows.is_some()),
             ("vlan", self.vlan.is_some()),
+            ("tagged", self.tagged.is_some()),
             ("ipv6", self.ipv6.is_some()),
             ("udp", self.udp.is_some()),
         ];
@@ -156,6 +160,10 @@ impl Options {
         }
         within("flows", self.flows, 1, 100_000)?;
         within("vlan", self.vlan, 1, 4094)?;
+        within("tagged", self.tagged, 0, 100)?;
+        if self.tagged.is_some() && self.vlan.is_none() {
+            return Err(OptionError::at("tagged", "there is no `vlan` to be tagged with"));
+        }
         within("ipv6", self.ipv6, 0, 100)?;
         within("udp", self.udp, 0, 100)?;
         if self.sizes.as_ref().is_some_and(Vec::is_empty) {

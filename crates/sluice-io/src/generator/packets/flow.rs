@@ -55,12 +55,16 @@ impl Flow {
     pub(super) fn new(index: u32, traffic: &Traffic, random: &mut Random) -> Self {
         let v6 = random.below(100) < u64::from(traffic.ipv6);
         let udp = random.below(100) < u64::from(traffic.udp);
-        let l3 = if traffic.vlan.is_some() { 18 } else { 14 };
+        // No number is drawn where there is nothing to choose, so that traffic without a choice stays what it was.
+        let is_tagged =
+            |random: &mut Random| traffic.tagged >= 100 || random.below(100) < u64::from(traffic.tagged);
+        let vlan = traffic.vlan.filter(|_| is_tagged(random));
+        let l3 = if vlan.is_some() { 18 } else { 14 };
         let mut flow = Self {
             heads: [[0; HEAD]; 2],
             l3,
             l4: l3 + if v6 { 40 } else { 20 },
-            len: head_len(traffic.vlan.is_some(), v6, udp),
+            len: head_len(vlan.is_some(), v6, udp),
             v6,
             udp,
             l3_sum: 0,
@@ -70,7 +74,7 @@ impl Flow {
             step: 0,
             rounds: 0,
         };
-        flow.link(index, traffic.vlan);
+        flow.link(index, vlan);
         flow.network(index, random);
         let ports: &[u16] = if udp { &[514, 1514, 6514] } else { &[80, 8000, 8080] };
         flow.transport(32_768 + random.below(28_232) as u16, random.pick(ports));
@@ -157,7 +161,7 @@ impl Flow {
         room: &mut [u8],
     ) -> usize {
         let (side, flags, role) = if self.udp { self.datagram() } else { self.segment() };
-        let payload = role.and_then(|role| payloads.get(size, self.v6, role));
+        let payload = role.and_then(|role| payloads.get(size, self.l3 > 14, self.v6, role));
         let (bytes, payload_sum) = payload.map_or((&[][..], 0), |p| (&p.bytes[..], p.sum));
         let whole = self.len + bytes.len();
         let Some((head, body)) = room.get_mut(..whole).map(|room| room.split_at_mut(self.len)) else {

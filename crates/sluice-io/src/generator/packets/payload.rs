@@ -24,17 +24,17 @@ pub(super) struct Payload {
     pub(super) sum: u64,
 }
 
-/// One payload for each size, IP version and role.
+/// One payload for each size, with and without a tag, for each IP version and role.
 #[derive(Clone, Debug)]
 pub(super) struct Payloads(Vec<Payload>);
 
 impl Payloads {
     pub(super) fn new(traffic: &Traffic) -> Self {
-        let mut all = Vec::with_capacity(traffic.sizes.len() * 2 * ROLES.len());
+        let mut all = Vec::with_capacity(traffic.sizes.len() * 4 * ROLES.len());
         for size in &traffic.sizes {
-            for v6 in [false, true] {
+            for (tagged, v6) in [(false, false), (false, true), (true, false), (true, true)] {
                 for role in ROLES {
-                    let head = flow::head_len(traffic.vlan.is_some(), v6, role == Role::Datagram);
+                    let head = flow::head_len(tagged, v6, role == Role::Datagram);
                     let bytes = write(role, usize::from(*size).saturating_sub(head));
                     all.push(Payload { sum: checksum::sum(&bytes), bytes });
                 }
@@ -43,8 +43,8 @@ impl Payloads {
         Self(all)
     }
 
-    pub(super) fn get(&self, size: usize, v6: bool, role: Role) -> Option<&Payload> {
-        self.0.get((size * 2 + usize::from(v6)) * ROLES.len() + role as usize)
+    pub(super) fn get(&self, size: usize, tagged: bool, v6: bool, role: Role) -> Option<&Payload> {
+        self.0.get((size * 4 + usize::from(tagged) * 2 + usize::from(v6)) * ROLES.len() + role as usize)
     }
 }
 

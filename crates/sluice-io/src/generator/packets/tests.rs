@@ -32,7 +32,8 @@ fn segment(frame: &[u8]) -> Segment {
 
 #[test]
 fn connections_are_opened_acknowledged_and_closed() {
-    let traffic = Traffic { seed: 3, flows: 10, sizes: vec![80, 500], vlan: None, ipv6: 0, udp: 0 };
+    let traffic =
+        Traffic { seed: 3, flows: 10, sizes: vec![80, 500], vlan: None, tagged: 100, ipv6: 0, udp: 0 };
     let mut packets = Packets::new(&traffic);
     let mut room = vec![0; packets.longest()];
     // The next sequence number of each sender, by sender and receiver.
