@@ -47,6 +47,7 @@ pub(super) struct Keys {
     has_addresses: bool,
     has_ends: bool,
     has_levels: bool,
+    is_flow: bool,
     names: Names,
 }
 
@@ -74,6 +75,7 @@ impl Keys {
             has_addresses: any(Field::has_addresses),
             has_ends: any(Field::has_ends),
             has_levels: fields.contains(&Field::Hierarchy),
+            is_flow: fields == [Field::Flow],
             names: [""; 256],
             fields,
         }
@@ -91,6 +93,14 @@ impl Keys {
     /// Puts the keys that a packet counts under into `staged`: narrow ones first, wide ones second.
     #[inline]
     pub fn stage(&mut self, packet: &Packet<'_>, staged: &mut [Staged; 2]) {
+        if self.is_flow
+            && let Some(key) = common_flow(packet)
+        {
+            let Staged { keys, items, .. } = &mut staged[0];
+            keys.extend_from_slice(&key);
+            items.push(item(packet, packet.layers.flow_hash()));
+            return;
+        }
         if self.has_ends || self.has_levels {
             return self.stage_all(packet, staged);
         }
@@ -160,7 +170,7 @@ impl Keys {
             [Field::Flow] if present != 0 => packet.layers.flow_hash(),
             _ => hash(key),
         };
-        items.push(Item { hash: (hash >> 32) as u32, bytes: packet.frame.wire, time: packet.frame.time });
+        items.push(item(packet, hash));
         (form.v6, start)
     }
 
@@ -197,6 +207,35 @@ impl Keys {
             }
         }
     }
+}
+
+#[inline]
+fn item(packet: &Packet<'_>, hash: u64) -> Item {
+    Item { hash: (hash >> 32) as u32, bytes: packet.frame.wire, time: packet.frame.time }
+}
+
+/// The narrow key of most packets when they are counted by flow alone: IPv4 with ports and without a tag.
+#[inline]
+fn common_flow(packet: &Packet<'_>) -> Option<[u8; 24]> {
+    let Packet { data, layers, .. } = *packet;
+    let ((Proto::Ipv4, network), (transport, at)) = (layers.network()?, layers.transport()?) else {
+        return None;
+    };
+    if !transport.has_ports() || layers.find(Proto::Vlan).is_some() {
+        return None;
+    }
+    let addresses = u64::from_be_bytes(*data.get(network + 12..)?.first_chunk()?);
+    let ports = u32::from_be_bytes(*data.get(at..)?.first_chunk()?);
+    // The lesser endpoint comes first: they are compared by address and then by port.
+    let source = (addresses >> 32 << 16) | u64::from(ports >> 16);
+    let destination = (addresses << 32 >> 16) | u64::from(ports & 0xFFFF);
+    let (lower, upper) = (source.min(destination), source.max(destination));
+    let protocol = u64::from(layers.ip_protocol()?);
+    let mut key = [0; 24];
+    let (head, rest) = key.split_at_mut(8);
+    head.copy_from_slice(&(1 << 63 | lower).to_be_bytes());
+    rest.get_mut(..8)?.copy_from_slice(&(upper << 16 | protocol << 8).to_be_bytes());
+    Some(key)
 }
 
 /// Spreads a key over 64 bits.
