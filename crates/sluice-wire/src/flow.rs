@@ -163,7 +163,7 @@ pub(crate) fn hash_v4(a: (u32, u16), b: (u32, u16), protocol: u8, vlans: u64) ->
 }
 
 #[inline(always)]
-fn hash_v6(a: (u128, u16), b: (u128, u16), protocol: u8, vlans: u64) -> u64 {
+pub(crate) fn hash_v6(a: (u128, u16), b: (u128, u16), protocol: u8, vlans: u64) -> u64 {
     let (lower, upper) = if a <= b { (a, b) } else { (b, a) };
     let half = |end: (u128, u16), key: u64| mix((end.0 >> 64) as u64 ^ key, (end.0 as u64) ^ K[2]);
     let ports = (u64::from(lower.1) << 16) | u64::from(upper.1);

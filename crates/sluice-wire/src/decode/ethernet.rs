@@ -5,6 +5,8 @@ use pnet_packet::ethernet::EthernetPacket;
 use super::{Cursor, Next, Step};
 use crate::layers::Proto;
 
+/// The IP protocol number of frames straight in IP, as segment routing has them (RFC 8986).
+pub const NUMBER: u8 = 143;
 /// The length of the header.
 pub const LEN: usize = 14;
 /// The smallest EtherType; a smaller number is the length of an LLC frame.

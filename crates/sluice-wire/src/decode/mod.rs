@@ -333,6 +333,10 @@ impl<'a> Cursor<'a> {
             gre::NUMBER => gre::decode(self),
             esp::NUMBER => esp::decode(self),
             etherip::NUMBER => etherip::decode(self),
+            ethernet::NUMBER => {
+                self.enter()?;
+                Ok(Next::Ethernet)
+            }
             mpls::NUMBER => {
                 self.enter()?;
                 Ok(Next::EtherType(mpls::UNICAST))

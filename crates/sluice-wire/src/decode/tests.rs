@@ -99,6 +99,16 @@ fn a_type_below_0x600_is_a_length() {
 }
 
 #[test]
+fn the_common_frames_take_the_short_cut() {
+    for (source, destination) in [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")] {
+        for kind in [Kind::Tcp, Kind::Udp] {
+            let frame = Spec::new(kind, source, destination).frame();
+            assert_eq!(common::decode(&frame), Some(testing::decode(&frame)), "{kind:?} {source}");
+        }
+    }
+}
+
+#[test]
 fn padding_is_no_payload() {
     let mut spec = Spec::new(Kind::Udp, "10.0.0.1", "10.0.0.2");
     spec.padding = 11;
@@ -259,11 +269,13 @@ proptest! {
 
     #[test]
     fn the_short_cut_agrees_with_the_general_way(
-        mut spec in testing::spec(), hits in vec((12usize..64, any::<u8>()), 0..3), cut: prop::sample::Index, plain: bool,
+        mut spec in testing::spec(), hits in vec((12usize..84, any::<u8>()), 0..3), cut: prop::sample::Index,
+        plain in prop::option::of(prop::sample::select(&[Kind::Tcp, Kind::Udp])), is_tunnel: bool,
     ) {
-        if plain {
-            (spec.kind, spec.options) = (Kind::Tcp, 0);
+        if let Some(kind) = plain {
+            (spec.kind, spec.options, spec.route) = (kind, 0, None);
             spec.vlans.clear();
+            spec.ports = if is_tunnel { (2152, 4789) } else { spec.ports };
         }
         let mut frame = spec.frame();
         for (at, value) in hits {

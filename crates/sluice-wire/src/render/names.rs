@@ -56,6 +56,7 @@ pub(super) fn protocol(number: u8) -> Option<&'static str> {
         mobility::NUMBER => "mobility",
         udplite::NUMBER => "UDP-Lite",
         mpls::NUMBER => "MPLS",
+        ethernet::NUMBER => "Ethernet",
         _ => return None,
     })
 }

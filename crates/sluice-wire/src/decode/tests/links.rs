@@ -93,6 +93,9 @@ fn esp_and_ethernet_in_ip_are_headers_too() {
     assert_eq!((list(&layers), layers.stop()), (vec![(Proto::Ipv4, 0), (Proto::Esp, 20)], Stop::Payload));
     assert_eq!((esp::view(&esp, 20), layers.payload_bytes(&esp)), (Some((9, 1)), &[0xAA, 0xBB][..]));
     assert_eq!(whole(LinkType::IPV6, &v6(50, &[0; 7])).stop(), Stop::BadLength);
+    let routed = v6(ethernet::NUMBER, &ethernet(0x0800, &udp_packet()));
+    let found = [Proto::Ipv6, Proto::Ethernet, Proto::Ipv4, Proto::Udp];
+    assert_eq!(protos(&whole(LinkType::RAW, &routed)), found);
     let other_version = v4(97, 0, &[0x40, 0, 1, 2, 3]);
     assert_eq!(whole(LinkType::RAW, &other_version).stop(), Stop::Unsupported);
 }
