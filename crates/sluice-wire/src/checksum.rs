@@ -1,4 +1,5 @@
-//! The Internet checksum (RFC 1071), its incremental update (RFC 1624), and the CRC32c of SCTP (RFC 9260).
+//! The Internet checksum (RFC 1071), its incremental update (RFC 1624), and the CRCs of SCTP (RFC 9260) and
+//! Ethernet.
 //!
 //! A *sum* is a one's-complement sum in a `u64` that has not been folded yet, so sums of separate pieces can be added.
 //! Pieces must start at even offsets of what is being summed; [`swap`] turns the sum of a piece at an odd offset.
@@ -167,17 +168,20 @@ pub fn update_bytes(checksum: u16, offset: usize, old: &[u8], new: &[u8]) -> u16
     Delta::bytes(offset, old, new).apply(checksum)
 }
 
-/// Slicing-by-8 tables of the Castagnoli polynomial, reflected.
-static CRC32C: [[u32; 256]; 8] = crc_tables();
+/// Slicing-by-8 tables of a reflected polynomial.
+type Tables = [[u32; 256]; 8];
 
-const fn crc_tables() -> [[u32; 256]; 8] {
+static CASTAGNOLI: Tables = tables(0x82F6_3B78);
+static IEEE: Tables = tables(0xEDB8_8320);
+
+const fn tables(polynomial: u32) -> Tables {
     let mut tables = [[0u32; 256]; 8];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0x82F6_3B78 } else { crc >> 1 };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ polynomial } else { crc >> 1 };
             bit += 1;
         }
         tables[0][byte] = crc;
@@ -197,9 +201,9 @@ const fn crc_tables() -> [[u32; 256]; 8] {
 }
 
 #[inline]
-fn crc_word(crc: u32, word: u64) -> u32 {
+fn crc_word(tables: &Tables, crc: u32, word: u64) -> u32 {
     let [a, b, c, d, e, f, g, h] = (word ^ u64::from(crc)).to_le_bytes();
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = &CRC32C;
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
     t7[a as usize]
         ^ t6[b as usize]
         ^ t5[c as usize]
@@ -211,21 +215,26 @@ fn crc_word(crc: u32, word: u64) -> u32 {
 }
 
 #[inline]
-fn crc_byte(crc: u32, byte: u8) -> u32 {
-    (crc >> 8) ^ CRC32C[0][((crc as u8) ^ byte) as usize]
+fn crc_byte(tables: &Tables, crc: u32, byte: u8) -> u32 {
+    (crc >> 8) ^ tables[0][((crc as u8) ^ byte) as usize]
 }
 
-fn crc_run(mut crc: u32, bytes: &[u8]) -> u32 {
+fn crc_run(tables: &Tables, mut crc: u32, bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {
-        crc = crc_word(crc, u64::from_le_bytes(*word));
+        crc = crc_word(tables, crc, u64::from_le_bytes(*word));
     }
-    rest.iter().fold(crc, |crc, byte| crc_byte(crc, *byte))
+    rest.iter().fold(crc, |crc, byte| crc_byte(tables, crc, *byte))
 }
 
 /// The CRC32c of several pieces one after the other.
 pub fn crc32c(pieces: &[&[u8]]) -> u32 {
-    !pieces.iter().fold(!0, |crc, piece| crc_run(crc, piece))
+    !pieces.iter().fold(!0, |crc, piece| crc_run(&CASTAGNOLI, crc, piece))
+}
+
+/// The CRC32 of IEEE 802.3, as which the frame check sequence of Ethernet is stored, lowest byte first.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    !crc_run(&IEEE, !0, bytes)
 }
 
 /// The CRC32c after four bytes changed from `old` to `new`, with `following` bytes after them up to the end.
@@ -233,12 +242,12 @@ pub fn crc32c(pieces: &[&[u8]]) -> u32 {
 /// The code is linear, so neither the bytes before nor those after need be known, and a wrong one stays wrong.
 pub fn crc32c_update(crc: u32, old: [u8; 4], new: [u8; 4], following: usize) -> u32 {
     let difference = u32::from_ne_bytes(old) ^ u32::from_ne_bytes(new);
-    let mut change = crc_run(0, &difference.to_ne_bytes());
+    let mut change = crc_run(&CASTAGNOLI, 0, &difference.to_ne_bytes());
     for _ in 0..following / 8 {
-        change = crc_word(change, 0);
+        change = crc_word(&CASTAGNOLI, change, 0);
     }
     for _ in 0..following % 8 {
-        change = crc_byte(change, 0);
+        change = crc_byte(&CASTAGNOLI, change, 0);
     }
     crc ^ change
 }

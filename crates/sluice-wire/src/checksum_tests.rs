@@ -34,6 +34,11 @@ fn the_check_value_of_crc32c_comes_out() {
     assert_eq!(crc32c(&[b"1234", b"", b"56789"]), 0xE306_9283);
 }
 
+#[test]
+fn the_check_value_of_crc32_is_the_known_one() {
+    assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+}
+
 proptest! {
     #[test]
     fn sums_agree_with_the_slow_way(bytes in vec(any::<u8>(), 0..200)) {

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use sluice_core::{Batch, Error, Filter, OptionError, Output, PortType, Ports, Prepared, prepared};
-use sluice_wire::edit::{Effect, apply, is_signed};
+use sluice_core::{Batch, Error, Filter, Frame, OptionError, Output, PortType, Ports, Prepared, prepared};
+use sluice_wire::edit::{Checksums, Effect, apply, is_signed, with_check_sequence};
 
 mod hands;
 mod maps;
@@ -35,7 +35,7 @@ sluice_core::register! {
     ///
     /// Checksums are updated by what changed and not computed anew, unless `checksums` says so. So a checksum that was
     /// wrong stays wrong, fragments and packets that the capture cut off come out right, and UDP without a checksum
-    /// stays without. Frames that hold nothing to rewrite pass as they are. Check values of AH, ESP and TCP (MD5, AO)
+    /// stays without. A frame check sequence that the capture file tells of follows. Frames that hold nothing to rewrite pass as they are. Check values of AH, ESP and TCP (MD5, AO)
     /// need a key: a notice tells once that they do not fit any more.
     ///
     /// ## Ports and drop reasons
@@ -79,6 +79,7 @@ impl Filter for Rewrite {
     fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
         let mut batch = batch.into_packets()?;
         let mut edit = batch.edit(out.pools());
+        let keeps_right = self.rules.wants.checksums != Checksums::Keep;
         for at in 0..edit.len() {
             let Some((frame, _, layers)) = edit.peek(at) else { continue };
             // Touching a packet of a shared slab copies it, so only those are touched that may change.
@@ -86,8 +87,12 @@ impl Filter for Rewrite {
                 continue;
             }
             self.hands.face(frame.flags);
-            let Some((_, data, layers)) = edit.packet(at) else { continue };
-            let effect = apply(data, layers, &mut self.hands);
+            let Some((frame, data, layers)) = edit.packet(at) else { continue };
+            let effect = if has_check_sequence(frame) && keeps_right {
+                with_check_sequence(data, |data| apply(data, layers, &mut self.hands))
+            } else {
+                apply(data, layers, &mut self.hands)
+            };
             if effect != Effect::None && self.hands.breaks_signatures() && is_signed(data, layers) {
                 self.tell(out);
             }
@@ -98,6 +103,12 @@ impl Filter for Rewrite {
         out.emit(batch);
         Ok(())
     }
+}
+
+/// Whether the file tells that the frame ends with the check sequence of Ethernet, and it was captured.
+#[inline(always)]
+fn has_check_sequence(frame: &Frame) -> bool {
+    frame.fcs_len == 4 && frame.captured() == frame.wire
 }
 
 impl Rewrite {

@@ -15,6 +15,7 @@ mod change;
 mod common;
 mod control;
 mod dhcp;
+mod fcs;
 mod fields;
 mod groups;
 mod link;
@@ -26,6 +27,7 @@ mod visit;
 mod whole;
 
 pub use change::{Change, Checksums, Effect, Side, Wants};
+pub use fcs::with_check_sequence;
 pub use fields::Editor;
 pub use whole::recompute;
 

@@ -223,6 +223,22 @@ fn checksums_go_by_the_policy() {
 }
 
 #[test]
+fn a_check_sequence_that_the_file_tells_of_follows() {
+    let framed = |frame: Vec<u8>| {
+        let sum = sluice_wire::checksum::crc32(&frame).to_le_bytes();
+        [frame, sum.to_vec()].concat()
+    };
+    let options = "  addresses: {10.0.0.0/8: 11.0.0.0/8}\n  source_mac: 02:00:00:00:00:07";
+    let frame = framed(udp("10.0.0.1:1", "10.0.0.2:2"));
+    let batch = Packets::new().with(frame.clone(), |frame| frame.fcs_len = 4).build();
+    let mut expected = udp("11.0.0.1:1", "11.0.0.2:2");
+    expected[11] = 7;
+    assert_eq!(harness(options).unwrap().pass(batch).unwrap()[0], framed(expected.clone()));
+    // Nobody told, so it is a trailer like any other.
+    assert_eq!(rewritten(options, &frame), [&expected[..], &frame[frame.len() - 4..]].concat());
+}
+
+#[test]
 fn tunnels_are_left_alone_on_demand() {
     let inner = udp("10.0.0.1:1", "10.0.0.2:2");
     let vxlan = |inner: &[u8]| {

@@ -271,6 +271,23 @@ fn groups_and_their_sources_are_named_as_in_the_header() {
 }
 
 #[test]
+fn a_check_sequence_stays_as_right_or_wrong_as_it_was() {
+    for damage in [0, 7] {
+        let mut frame = Spec::new(Kind::Udp, "10.0.0.1", "10.0.0.2").frame();
+        let sum = |body: &[u8]| (checksum::crc32(body) ^ damage).to_le_bytes();
+        frame.extend(sum(&frame));
+        let layers = decode(&frame);
+        let map = &mut |address, _| Some(add(address, 77));
+        assert!(with_check_sequence(&mut frame, |frame| map_addresses(frame, &layers, map)));
+        let (body, sequence) = frame.split_at(frame.len() - 4);
+        assert_eq!(sequence, sum(body));
+    }
+    let mut short = [1, 2, 3];
+    with_check_sequence(&mut short, |frame| frame[0] = 9);
+    assert_eq!(short, [9, 2, 3]);
+}
+
+#[test]
 fn checksums_over_addresses_follow_in_protocols_that_are_not_decoded() {
     let sum = |frame: &[u8], field: usize| u16::from_be_bytes([frame[field], frame[field + 1]]);
     // DCCP, OSPF, PIM and VRRP of version 3 and 2: where the checksum is, and whether it covers the addresses.
