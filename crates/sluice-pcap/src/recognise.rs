@@ -1,4 +1,4 @@
-//! Which format a file has, told from its first bytes.
+//! Which format a file has, told from its first bytes. Compressed files are unpacked before anybody asks here.
 
 /// How many bytes [`recognise`] wants to see; it does its best with fewer.
 pub const RECOGNISE: usize = 8;
@@ -13,16 +13,6 @@ pub enum Format {
     Pcapng,
     /// Sun's snoop (RFC 1761).
     Snoop,
-    /// Compressed by gzip.
-    Gzip,
-    /// Compressed by zstd.
-    Zstd,
-    /// Compressed by lz4.
-    Lz4,
-    /// Compressed by xz.
-    Xz,
-    /// Compressed by bzip2.
-    Bzip2,
     /// Not a capture file that is known here.
     Unknown,
 }
@@ -37,11 +27,6 @@ impl Format {
         match self {
             Format::Pcap | Format::Pcapng => None,
             Format::Snoop => Some(SNOOP),
-            Format::Gzip => Some("compressed by gzip, which is not read yet; unpack it with `gunzip`"),
-            Format::Zstd => Some("compressed by zstd, which is not read yet; unpack it with `unzstd`"),
-            Format::Lz4 => Some("compressed by lz4, which is not read yet; unpack it with `unlz4`"),
-            Format::Xz => Some("compressed by xz, which is not read; unpack it with `unxz`"),
-            Format::Bzip2 => Some("compressed by bzip2, which is not read; unpack it with `bunzip2`"),
             Format::Unknown => Some(UNKNOWN),
         }
     }
@@ -49,15 +34,8 @@ impl Format {
 
 /// Tells the format of a file that begins with these bytes.
 pub fn recognise(first: &[u8]) -> Format {
-    const MAGICS: &[(&[u8], Format)] = &[
-        (&[0x0a, 0x0d, 0x0d, 0x0a], Format::Pcapng),
-        (b"snoop\0\0\0", Format::Snoop),
-        (&[0x1f, 0x8b], Format::Gzip),
-        (&[0x28, 0xb5, 0x2f, 0xfd], Format::Zstd),
-        (&[0x04, 0x22, 0x4d, 0x18], Format::Lz4),
-        (&[0xfd, b'7', b'z', b'X', b'Z', 0], Format::Xz),
-        (b"BZh", Format::Bzip2),
-    ];
+    const MAGICS: &[(&[u8], Format)] =
+        &[(&[0x0a, 0x0d, 0x0d, 0x0a], Format::Pcapng), (b"snoop\0\0\0", Format::Snoop)];
     if first.first_chunk().is_some_and(|magic| crate::pcap::Layout::of_magic(*magic).is_some()) {
         return Format::Pcap;
     }
@@ -79,11 +57,6 @@ mod tests {
             (&[0x34, 0xcd, 0xb2, 0xa1], Format::Pcap),
             (&[0x0a, 0x0d, 0x0d, 0x0a, 0, 0], Format::Pcapng),
             (b"snoop\0\0\0\0\0\0\x02", Format::Snoop),
-            (&[0x1f, 0x8b, 8], Format::Gzip),
-            (&[0x28, 0xb5, 0x2f, 0xfd], Format::Zstd),
-            (&[0x04, 0x22, 0x4d, 0x18], Format::Lz4),
-            (b"\xfd7zXZ\0", Format::Xz),
-            (b"BZh9", Format::Bzip2),
             (b"127.0.0.1 - -", Format::Unknown),
             (&[0xa1, 0xb2, 0xc3], Format::Unknown),
             (b"", Format::Unknown),

@@ -92,9 +92,6 @@ impl Copies {
     fn take(&mut self, lane: &Lane, info: &CaptureInfo, ordinal: u64, out: &Output) -> bool {
         let Some((batch, frame, extras)) = lane.item() else { return true };
         let packet = frame.map_or(0, |frame| HEADROOM + frame.captured() as usize);
-        if frame.is_none() && extras.is_empty() {
-            return true;
-        }
         let need = packet + extras.iter().map(|extra| extra.len as usize).sum::<usize>();
         if !self.is_empty() && self.union != lane.place.union {
             return false;
@@ -188,10 +185,15 @@ impl Merge {
             match lane.feed.pull(out, &mut self.emitted)? {
                 Ok(batch) => {
                     (lane.batch, lane.at, lane.extra) = (Some(batch), 0, 0);
-                    self.heads.push(Reverse((lane.head().unwrap_or(i64::MIN), number)));
-                    self.unknown.pop();
+                    // One that holds nothing only tells about those to come.
+                    if let Some(time) = lane.head() {
+                        self.heads.push(Reverse((time, number)));
+                        self.unknown.pop();
+                    }
                 }
                 Err(Next::End) => {
+                    let known = lane.batch.as_ref().is_none_or(|batch| lane.place.knows(batch.info()));
+                    lane.batch = lane.batch.take().filter(|_| !known);
                     self.unknown.pop();
                 }
                 Err(idle) => return Ok(Some(idle)),
@@ -230,7 +232,6 @@ impl Merge {
             match lane.head() {
                 Some(next) => time = next,
                 None => {
-                    lane.batch = None;
                     self.unknown.push(number);
                     return true;
                 }
@@ -247,9 +248,6 @@ impl Source for Merge {
     fn next(&mut self, out: &mut Output) -> Result<Next, Error> {
         if let Some(idle) = self.find(out)? {
             return Ok(idle);
-        }
-        if self.heads.is_empty() {
-            return Ok(Next::End);
         }
         for number in 0..self.lanes.len() {
             self.adopt(number)?;
@@ -273,7 +271,7 @@ impl Source for Merge {
                 out.watermark(self.latest);
             }
         }
-        Ok(Next::More)
+        Ok(if self.heads.is_empty() && self.unknown.is_empty() { Next::End } else { Next::More })
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -125,6 +125,151 @@ fn interfaces_of_all_files_are_there() {
     assert_eq!(all, [(0, &b"a"[..]), (1, b"b"), (0, b"c")]);
 }
 
+/// A pcapng file in either byte order.
+struct Ng {
+    big_endian: bool,
+    bytes: Vec<u8>,
+}
+
+impl Ng {
+    fn new(big_endian: bool) -> Self {
+        let file = Self { big_endian, bytes: Vec::new() };
+        // A length of the section that will not be true of a merged one.
+        file.block(0x0a0d_0d0a, |this| {
+            [this.word(0x1a2b_3c4d), this.half(1), this.half(0), vec![0; 8]].concat()
+        })
+    }
+
+    fn word(&self, word: u32) -> Vec<u8> {
+        if self.big_endian { word.to_be_bytes().into() } else { word.to_le_bytes().into() }
+    }
+
+    fn half(&self, half: u16) -> Vec<u8> {
+        if self.big_endian { half.to_be_bytes().into() } else { half.to_le_bytes().into() }
+    }
+
+    fn block(mut self, kind: u32, body: impl Fn(&Self) -> Vec<u8>) -> Self {
+        let body = body(&self);
+        let len = self.word(12 + body.len() as u32);
+        let block = [self.word(kind), len.clone(), body, len].concat();
+        self.bytes.extend(block);
+        self
+    }
+
+    /// One text option of four letters, and the end of options.
+    fn option(&self, code: u16, text: &str) -> Vec<u8> {
+        [self.half(code), self.half(4), text.as_bytes().into(), vec![0; 4]].concat()
+    }
+
+    fn interface(self, link: u16, name: &str) -> Self {
+        self.block(1, |this| [this.half(link), this.half(0), this.word(0), this.option(2, name)].concat())
+    }
+
+    /// A packet of four bytes at so many microseconds, with a comment.
+    fn packet(self, interface: u32, micros: u32, data: &str, comment: &str) -> Self {
+        let words = [interface, 0, micros, 4, 4];
+        self.block(6, |this| {
+            let head: Vec<u8> = words.iter().flat_map(|word| this.word(*word)).collect();
+            [head, data.as_bytes().into(), this.option(1, comment)].concat()
+        })
+    }
+
+    fn statistics(self, interface: u32) -> Self {
+        self.block(5, |this| [this.word(interface), this.word(0), this.word(9)].concat())
+    }
+}
+
+#[test]
+fn blocks_and_options_of_merged_pcapng_files_stay_with_their_packets() {
+    for orders in [[false, false], [true, true], [false, true]] {
+        let one = Ng::new(orders[0])
+            .interface(1, "eth0")
+            .packet(0, 10, "aaaa", "one.")
+            .packet(0, 40, "bbbb", "two.")
+            .statistics(0);
+        let two = Ng::new(orders[1])
+            .interface(1, "eth0")
+            .interface(101, "tun0")
+            .packet(1, 20, "cccc", "tri.")
+            .packet(0, 30, "dddd", "for.")
+            .statistics(1);
+        let pcap = Pcap::micro().packet(0, 35, b"eeee", 4);
+        let files = Files::new(&[one.bytes, two.bytes, pcap.bytes]);
+        // What a file of the first one's byte order says when written by hand.
+        let expected = Ng::new(orders[0]).interface(1, "eth0").interface(101, "tun0").interface(1, "none");
+        let expected = expected
+            .packet(0, 10, "aaaa", "one.")
+            .packet(1, 20, "cccc", "tri.")
+            .packet(0, 30, "dddd", "for.")
+            .packet(2, 35, "eeee", "none")
+            .packet(0, 40, "bbbb", "two.");
+        let copied = files.copied("merge");
+        let (found, expected) = (blocks(&copied, orders[0]), blocks(&expected.bytes, orders[0]));
+        let word = |bytes: &[u8]| {
+            let word = *bytes.first_chunk().unwrap();
+            if orders[0] { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
+        };
+        // Each packet with its link type and the name of its interface, for interfaces may be numbered otherwise.
+        let packets = |all: &[(u32, Vec<u8>)]| -> Vec<(Vec<u8>, Vec<u8>, bool)> {
+            let of = |kind| move |(found, _): &&(u32, Vec<u8>)| *found == kind;
+            let interfaces: Vec<_> = all.iter().filter(of(1)).map(|(_, body)| body.clone()).collect();
+            let about = |body: &[u8]| {
+                let interface = &interfaces[word(body) as usize];
+                let tun = interface.windows(4).any(|name| name == b"tun0");
+                (body[4..].to_vec(), interface[..2].to_vec(), tun)
+            };
+            all.iter().filter(of(6)).map(|(_, body)| about(body)).collect()
+        };
+        for (found, mut expected) in packets(&found).into_iter().zip(packets(&expected)) {
+            if found.0.ends_with(b"eeee") {
+                // A packet from a pcap file has no options.
+                expected.0.truncate(found.0.len());
+            }
+            assert_eq!(found, expected, "{orders:?}");
+        }
+        let of = |kind: u32| found.iter().filter(move |(found, _)| *found == kind).map(|(_, body)| body);
+        assert_eq!((of(6).count(), of(1).count(), of(0x0a0d_0d0a).count()), (5, 3, 1));
+        assert!(
+            of(0x0a0d_0d0a).all(|body| body[8..16] == [0xff; 8]),
+            "the length of the section is not told"
+        );
+        let interface = |number: u32| of(1).nth(number as usize).unwrap();
+        let mut links: Vec<_> = of(5).map(|body| interface(word(body))[..2].to_vec()).collect();
+        links.sort_by_key(|link| link.iter().max().copied());
+        let half = |link: u16| if orders[0] { link.to_be_bytes() } else { link.to_le_bytes() };
+        assert_eq!(links, [half(1), half(101)], "{orders:?}");
+    }
+}
+
+/// Types and bodies of the blocks of a file.
+fn blocks(mut file: &[u8], big_endian: bool) -> Vec<(u32, Vec<u8>)> {
+    let word = |bytes: &[u8]| {
+        let word = *bytes.first_chunk().unwrap();
+        if big_endian { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
+    };
+    let mut blocks = Vec::new();
+    while !file.is_empty() {
+        let (block, rest) = file.split_at(word(&file[4..]) as usize);
+        blocks.push((word(block), block[8..block.len() - 4].to_vec()));
+        file = rest;
+    }
+    blocks
+}
+
+#[test]
+fn a_section_that_follows_brings_its_own_interfaces() {
+    let mut one = Ng::new(false).interface(1, "eth0").packet(0, 10, "aaaa", "one.").bytes;
+    one.extend(Ng::new(true).interface(101, "tun0").interface(1, "eth0").packet(0, 30, "cccc", "tri.").bytes);
+    let files = Files::new(&[one, Ng::new(false).interface(1, "eth0").packet(0, 20, "bbbb", "two.").bytes]);
+    let batches: Vec<_> =
+        files.read("merge").unwrap().0.into_iter().map(|batch| batch.into_packets().unwrap()).collect();
+    let all: Vec<_> = batches
+        .iter()
+        .flat_map(|batch| batch.iter().map(|(f, data)| (data[0], batch.info().link(f.interface).0)))
+        .collect();
+    assert_eq!(all, [(b'a', 1), (b'b', 1), (b'c', 101)]);
+}
+
 #[test]
 fn a_file_that_is_cut_off_does_not_stop_the_others() {
     for combine in ["append", "merge"] {

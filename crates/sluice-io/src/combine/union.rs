@@ -9,7 +9,8 @@ use sluice_core::{
 /// Where the length of a section stands in its header, which says that it is not known when all bits are set.
 const SECTION_LENGTH: std::ops::Range<usize> = 16..24;
 
-/// Captures that are read as one: their interfaces, one behind the other. Interfaces are added and never go.
+/// Captures that are read as one, with the interfaces of all. An interface that several describe alike is one. Interfaces
+/// are added and never go.
 ///
 /// Sections of one byte order have one union, for options and blocks are in that order. Packets from pcap files, which have
 /// none of those, go with any.
@@ -85,11 +86,17 @@ pub(super) fn adopt(
     let Some(union) = unions.get_mut(place.union).filter(|_| !new.is_empty()) else { return Ok(()) };
     let mut interfaces: Vec<Interface> = union.info.interfaces.clone();
     for interface in new {
-        let number = u16::try_from(interfaces.len());
+        let same = |number: &usize| interfaces.get(*number) == Some(interface);
+        let free = |number: &usize| !place.interfaces.iter().any(|taken| usize::from(*taken) == *number);
+        let number = (0..interfaces.len()).find(|number| same(number) && free(number));
+        let number = number.unwrap_or_else(|| {
+            interfaces.push(interface.clone());
+            interfaces.len() - 1
+        });
+        let number = u16::try_from(number);
         place
             .interfaces
-            .push(number.map_err(|_| Error::input("there are more than 65536 interfaces in all captures"))?);
-        interfaces.push(interface.clone());
+            .push(number.map_err(|_| Error::input("all captures together have too many interfaces"))?);
     }
     union.info = Arc::new(CaptureInfo { section: union.info.section.clone(), interfaces });
     Ok(())

@@ -171,6 +171,8 @@ impl PcapFile {
                 start = at;
             }
         }
+        // What stands behind the last packet goes with it.
+        self.target.count(self.writer.size(batch, batch.len()) as u64);
         Ok(start)
     }
 

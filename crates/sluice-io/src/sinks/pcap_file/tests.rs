@@ -214,6 +214,27 @@ fn every_piece_is_a_capture_of_its_own() {
 }
 
 #[test]
+fn every_piece_of_pcapng_is_a_section_with_its_interfaces() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(Kind::Sink, "pcap_file");
+    let rotate = json!({"size": 300});
+    let options = json!({"path": folder.path().join("x.pcapng"), "rotate": rotate});
+    let mut sink = sink("pcap_file", options).unwrap();
+    let file =
+        (0..50_u32).fold(Pcap::new(0xa1b2_c3d4, false, 101), |file, i| file.packet(i, 0, &[i as u8; 30], 30));
+    for batch in read(&file.bytes) {
+        sink.write(batch, &mut bench.out).unwrap();
+    }
+    sink.finish(&mut bench.out).unwrap();
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert!(names.iter().all(|name| fs::metadata(name).unwrap().len() <= 300));
+    let all: Vec<_> = names.iter().flat_map(|name| packets(batches(name))).collect();
+    assert!(all == packets(read(&file.bytes)));
+    assert!((10..30).contains(&names.len()), "{} pieces", names.len());
+}
+
+#[test]
 fn pieces_do_not_depend_on_how_packets_came() {
     // More than a slab holds, and more than is gathered before it is written.
     let file = (0..3000_u32)
