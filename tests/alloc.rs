@@ -78,6 +78,22 @@ fn rewriting_a_capture() {
 }
 
 #[test]
+fn copying_and_converting_pcapng() {
+    let pcapng = |count, path: &Path| {
+        packets(count, path).replace("{sink: pcap_file,", "{sink: pcap_file, format: pcapng,")
+    };
+    for format in ["keep", "pcap"] {
+        check(pcapng, 60_000, |input, output| {
+            format!(
+                "  - {{source: pcap_file, path: {}}}\n  - {{sink: pcap_file, format: {format}, path: {}}}",
+                input.display(),
+                output.display()
+            )
+        });
+    }
+}
+
+#[test]
 fn copying_a_log() {
     check(lines("access"), 60_000, |input, output| {
         format!(
