@@ -210,17 +210,24 @@ impl Code<'_> {
             self.fill_a(a)?;
             return self.fill_x(x);
         }
-        self.fill_a(x)?;
+        let a_first = self.values.needs(a) > self.values.needs(x);
+        let (first, second) = if a_first { (a, x) } else { (x, a) };
+        self.fill_a(first)?;
         let slot = self.free;
         if slot >= MEMORY {
             return Err(TooMuch::Memory);
         }
         self.push(ST, slot as u32);
         self.free += 1;
-        self.fill_a(a)?;
+        self.fill_a(second)?;
         self.free -= 1;
-        self.push(LDX | MEM, slot as u32);
-        self.registers.x = Some(x);
+        if a_first {
+            self.push(MISC | TAX, 0);
+            self.push(LD | MEM, slot as u32);
+        } else {
+            self.push(LDX | MEM, slot as u32);
+        }
+        self.registers = Registers { a: Some(a), x: Some(x) };
         Ok(())
     }
 

@@ -55,6 +55,8 @@ pub struct Values {
     values: Vec<Value>,
     /// For each value the words of memory that it is computed from, one bit each.
     reads: Vec<u32>,
+    /// For each value about how many intermediate results it needs.
+    needs: Vec<u32>,
     ids: HashMap<Value, Id>,
 }
 
@@ -68,11 +70,26 @@ impl Values {
             Value::Load(_, Some(inner), _) | Value::Neg(inner) => self.reads(inner),
             Value::Alu(_, left, right) => self.reads(left) | self.reads(right),
         };
+        let needs = match value {
+            Value::Load(_, Some(inner), _) | Value::Neg(inner) => self.needs(inner),
+            Value::Alu(_, left, right) if self.as_constant(right).is_some() => self.needs(left),
+            Value::Alu(_, left, right) => {
+                let (left, right) = (self.needs(left), self.needs(right));
+                left.max(right) + u32::from(left == right)
+            }
+            _ => 0,
+        };
         *self.ids.entry(value).or_insert_with(|| {
             self.values.push(value);
             self.reads.push(reads);
+            self.needs.push(needs);
             next
         })
+    }
+
+    /// About how many intermediate results a value needs: of two, the one that needs more is better computed first.
+    pub fn needs(&self, id: Id) -> u32 {
+        self.needs.get(id.0 as usize).copied().unwrap_or(0)
     }
 
     /// The words of memory that a value is computed from, one bit each.
