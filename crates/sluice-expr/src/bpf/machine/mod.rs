@@ -1,9 +1,12 @@
 //! Runs programs.
 //!
-//! A program is decoded once into steps with the targets of jumps written out. A load that is followed by a comparison
-//! with a constant, which is most of what filters do, becomes one step.
+//! A program is decoded once into steps with the targets of jumps written out. A load with the comparisons behind it, which
+//! is most of what filters do, becomes one step, and returning needs none.
 
-use super::program::{Insn, MEMORY, Program, code::*};
+mod decode;
+
+use super::program::{MEMORY, Program, code::*};
+use decode::Decoder;
 
 /// What a program made of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,10 @@ pub(super) mod place {
 #[derive(Debug, Clone)]
 pub struct Machine {
     steps: Box<[Step]>,
+    /// What is returned: going on at the number of steps and more means to return the first and those after it.
+    returns: Box<[u32]>,
+    /// Where to begin.
+    entry: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,15 +61,21 @@ struct Step {
     yes: u32,
     /// Where it goes on when a comparison does not hold.
     no: u32,
+    /// What a load that was not equal to `value` is compared with; for `HalfBehindEq` the offset behind the header.
+    second: u32,
+    /// Where it goes on when that comparison holds.
+    second_yes: u32,
 }
 
-/// What a step does. `Byte`, `Half` and `Word` load; the letter says what is done with it: nothing, `Eq`, `Set`.
+/// What a step does. `Byte`, `Half` and `Word` load, `At` behind the index register, `Behind` behind the IPv4 header whose
+/// length becomes the index; `Eq` and `Set` compare what was loaded.
 #[derive(Debug, Clone, Copy)]
 enum Op {
     ByteEq,
     HalfEq,
     WordEq,
     HalfAtEq,
+    HalfBehindEq,
     HalfSet,
     ByteSet,
     Byte,
@@ -95,16 +108,16 @@ enum Op {
     GreaterX,
     AtLeastX,
     AnyBitX,
-    Return,
     ReturnA,
 }
 
 impl Machine {
     /// Makes a program ready.
     pub fn new(program: &Program) -> Self {
-        let insns = program.insns();
-        let steps = insns.iter().enumerate().map(|(at, insn)| step(at, insn, insns.get(at + 1))).collect();
-        Self { steps }
+        let mut decoder = Decoder::new(program.insns());
+        let entry = decoder.target(0);
+        let steps = (0..program.insns().len()).map(|at| decoder.step(at)).collect();
+        Self { steps, returns: decoder.returns().into(), entry }
     }
 
     /// Whether a frame passes that was `wire_len` bytes long on the wire.
@@ -125,7 +138,7 @@ impl Machine {
         let mut memory = [0_u32; MEMORY];
         // A loop moves on in the frame each time, so this many turns are enough.
         let mut turns = frame.len();
-        let mut at = 0_u32;
+        let mut at = self.entry;
         // Whatever a step needs and does not find ends the program.
         macro_rules! need {
             ($value:expr) => {
@@ -136,24 +149,32 @@ impl Machine {
             };
         }
         loop {
-            let step = need!(self.steps.get(at as usize));
+            let Some(step) = self.steps.get(at as usize) else { return self.end(at) };
             let k = step.k;
             at = step.yes;
             let holds = match step.op {
                 Op::HalfEq => {
                     a = need!(half(frame, k).or_else(|| told(ancillary, k)));
-                    a == step.value
+                    at = step.either(a);
+                    continue;
                 }
                 Op::ByteEq => {
                     a = need!(byte(frame, k).or_else(|| told(ancillary, k)));
-                    a == step.value
+                    at = step.either(a);
+                    continue;
                 }
                 Op::WordEq => {
                     a = need!(word(frame, k).or_else(|| told(ancillary, k)));
-                    a == step.value
+                    at = step.either(a);
+                    continue;
                 }
                 Op::HalfAtEq => {
                     a = need!(x.checked_add(k).and_then(|k| half(frame, k)));
+                    a == step.value
+                }
+                Op::HalfBehindEq => {
+                    x = (need!(byte(frame, k)) & 0xF) << 2;
+                    a = need!(x.checked_add(step.second).and_then(|k| half(frame, k)));
                     a == step.value
                 }
                 Op::HalfSet => {
@@ -176,10 +197,7 @@ impl Machine {
                 Op::GreaterX => a > x,
                 Op::AtLeastX => a >= x,
                 Op::AnyBitX => a & x != 0,
-                Op::Return if k == 0 => return Verdict::Reject,
-                Op::Return => return Verdict::Accept(k),
-                Op::ReturnA if a == 0 => return Verdict::Reject,
-                Op::ReturnA => return Verdict::Accept(a),
+                Op::ReturnA => return verdict(a),
                 Op::Byte => {
                     a = need!(byte(frame, k).or_else(|| told(ancillary, k)));
                     continue;
@@ -265,6 +283,30 @@ impl Machine {
             at = if holds { step.yes } else { step.no };
         }
     }
+
+    /// What is returned behind the last step.
+    #[inline]
+    fn end(&self, at: u32) -> Verdict {
+        let index = (at as usize).wrapping_sub(self.steps.len());
+        self.returns.get(index).map_or(Verdict::Outside, |wanted| verdict(*wanted))
+    }
+}
+
+impl Step {
+    /// Where to go on with a value that is compared with up to two others.
+    #[inline(always)]
+    fn either(&self, value: u32) -> u32 {
+        match value {
+            _ if value == self.value => self.yes,
+            _ if value == self.second => self.second_yes,
+            _ => self.no,
+        }
+    }
+}
+
+#[inline(always)]
+const fn verdict(wanted: u32) -> Verdict {
+    if wanted == 0 { Verdict::Reject } else { Verdict::Accept(wanted) }
 }
 
 #[inline(always)]
@@ -312,72 +354,4 @@ fn alu(operation: u16, a: u32, b: u32) -> Option<u32> {
         LSH => a.checked_shl(b).unwrap_or(0),
         _ => a.checked_shr(b).unwrap_or(0),
     })
-}
-
-fn step(at: usize, insn: &Insn, next: Option<&Insn>) -> Step {
-    let after = |skipped: usize| (at + 1 + skipped) as u32;
-    let plain = |op| Step { op, k: insn.k, value: 0, yes: after(0), no: after(0) };
-    let branch = |op| Step { yes: after(insn.jt.into()), no: after(insn.jf.into()), ..plain(op) };
-    if let Some(step) = next.and_then(|next| fused(at, insn, next)) {
-        return step;
-    }
-    match insn.code & 7 {
-        LD => match (insn.code & 0xE0, insn.code & 0x18) {
-            (ABS, B) => plain(Op::Byte),
-            (ABS, H) => plain(Op::Half),
-            (ABS, _) => plain(Op::Word),
-            (IND, B) => plain(Op::ByteAt),
-            (IND, H) => plain(Op::HalfAt),
-            (IND, _) => plain(Op::WordAt),
-            (MEM, _) => plain(Op::Recall),
-            (LEN, _) => plain(Op::Length),
-            _ => plain(Op::Constant),
-        },
-        LDX => match insn.code & 0xE0 {
-            MSH => plain(Op::HeaderLength),
-            MEM => plain(Op::RecallX),
-            LEN => plain(Op::LengthX),
-            _ => plain(Op::ConstantX),
-        },
-        ST => plain(Op::Store),
-        STX => plain(Op::StoreX),
-        ALU if insn.code & 0xF0 == NEG => plain(Op::Negate),
-        ALU if insn.code & X != 0 => plain(Op::AluX(insn.code & 0xF0)),
-        ALU => plain(Op::Alu(insn.code & 0xF0)),
-        JMP => match (insn.code & 0xF0, insn.code & X) {
-            (JEQ, K) => branch(Op::Equal),
-            (JGT, K) => branch(Op::Greater),
-            (JGE, K) => branch(Op::AtLeast),
-            (JSET, K) => branch(Op::AnyBit),
-            (JEQ, _) => branch(Op::EqualX),
-            (JGT, _) => branch(Op::GreaterX),
-            (JGE, _) => branch(Op::AtLeastX),
-            (JSET, _) => branch(Op::AnyBitX),
-            _ => {
-                let op = if (insn.k as i32) < 0 { Op::JumpBack } else { Op::Jump };
-                Step { yes: after(0).wrapping_add(insn.k), ..plain(op) }
-            }
-        },
-        RET if insn.code & !7 == A => plain(Op::ReturnA),
-        RET => plain(Op::Return),
-        _ if insn.code == MISC | TXA => plain(Op::ToA),
-        _ => plain(Op::ToX),
-    }
-}
-
-/// A load and the comparison behind it as one step. The comparison keeps its own step too, for those who jump there.
-fn fused(at: usize, load: &Insn, next: &Insn) -> Option<Step> {
-    const EQUAL: u16 = JMP | JEQ | K;
-    const ANY_BIT: u16 = JMP | JSET | K;
-    let op = match (load.code, next.code) {
-        (code, EQUAL) if code == LD | ABS | B => Op::ByteEq,
-        (code, EQUAL) if code == LD | ABS | H => Op::HalfEq,
-        (code, EQUAL) if code == LD | ABS | W => Op::WordEq,
-        (code, EQUAL) if code == LD | IND | H => Op::HalfAtEq,
-        (code, ANY_BIT) if code == LD | ABS | H => Op::HalfSet,
-        (code, ANY_BIT) if code == LD | ABS | B => Op::ByteSet,
-        _ => return None,
-    };
-    let after = |skipped: u8| (at + 2 + usize::from(skipped)) as u32;
-    Some(Step { op, k: load.k, value: next.k, yes: after(next.jt), no: after(next.jf) })
 }
