@@ -365,24 +365,32 @@ fn clamp(offset: usize) -> u32 {
 #[inline]
 pub(crate) fn decode(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Layers {
     if link.is_ethernet()
-        && let Some(layers) = common::decode(frame)
+        && let Some(layers) = common::tcp4(frame)
     {
         return layers;
     }
-    general(link, frame, wire_len, tunnels)
+    less_common(link, frame, wire_len, tunnels)
+}
+
+#[inline(never)]
+fn less_common(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Layers {
+    let mut layers = Layers::default();
+    if !(link.is_ethernet() && common::other(frame, &mut layers)) {
+        general(link, frame, wire_len, tunnels, &mut layers);
+    }
+    layers
 }
 
 /// Decodes header by header.
-fn general(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Layers {
-    let mut layers = Layers::default();
-    let mut cursor = Cursor::new(frame, wire_len as usize, 0, tunnels, &mut layers);
+#[inline(always)]
+fn general(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8, layers: &mut Layers) {
+    let mut cursor = Cursor::new(frame, wire_len as usize, 0, tunnels, layers);
     let first = match link {
         LinkType::ETHERNET => ethernet::decode(&mut cursor),
         _ => other_link(link, &mut cursor),
     };
     cursor.run(first);
-    layers.flow_hash = flow::hash_frame(frame, &layers);
-    layers
+    layers.flow_hash = flow::hash_frame(frame, layers);
 }
 
 fn other_link(link: LinkType, cursor: &mut Cursor<'_>) -> Step {
