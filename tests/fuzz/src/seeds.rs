@@ -1,0 +1,86 @@
+//! Writes the seeds of all targets: good and damaged frames of every kind, and small captures of them.
+//!
+//!     seeds FOLDER
+
+use std::path::Path;
+use std::{env, fs, io};
+
+use sluice_testkit::traffic;
+
+fn put(folder: &Path, target: &str, name: String, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder.join(target))?;
+    fs::write(folder.join(target).join(name), bytes)
+}
+
+/// A pcap file of these frames, in either byte order.
+fn pcap(frames: &[Vec<u8>], big_endian: bool) -> Vec<u8> {
+    let word = |n: u32| if big_endian { n.to_be_bytes() } else { n.to_le_bytes() };
+    let version = if big_endian { 0x0002_0004 } else { 0x0004_0002 };
+    let mut file: Vec<u8> = [0xa1b2_c3d4, version, 0, 0, 65_535, 1].into_iter().flat_map(word).collect();
+    for (frame, at) in frames.iter().zip(0u32..) {
+        file.extend([1_700_000_000, at, frame.len() as u32, frame.len() as u32].into_iter().flat_map(word));
+        file.extend(frame);
+    }
+    file
+}
+
+/// A pcapng file of these frames: a section, an interface, enhanced and simple packet blocks.
+fn pcapng(frames: &[Vec<u8>], big_endian: bool) -> Vec<u8> {
+    let word = |n: u32| if big_endian { n.to_be_bytes() } else { n.to_le_bytes() };
+    let short = |n: u16| if big_endian { n.to_be_bytes() } else { n.to_le_bytes() };
+    let block = |kind: u32, body: &[u8]| {
+        let padded = body.len().next_multiple_of(4);
+        let length = word(12 + padded as u32);
+        let padding = vec![0; padded - body.len()];
+        [&word(kind)[..], &length, body, &padding, &length].concat()
+    };
+    let section = [&word(0x1a2b_3c4d)[..], &short(1), &short(0), &[0xff; 8]].concat();
+    let interface =
+        [&short(1)[..], &short(0), &word(65_535), &short(9), &short(1), &[9, 0, 0, 0], &[0; 4]].concat();
+    let mut file = [block(0x0a0d_0d0a, &section), block(1, &interface)].concat();
+    for (frame, at) in frames.iter().zip(0u32..) {
+        let length = word(frame.len() as u32);
+        file.extend(match at % 3 {
+            0 => block(3, &[&length[..], frame].concat()),
+            _ => block(6, &[&word(0)[..], &word(0), &word(at), &length, &length, frame].concat()),
+        });
+    }
+    file
+}
+
+fn main() -> io::Result<()> {
+    let folder = env::args().nth(1).ok_or_else(|| io::Error::other("usage: seeds FOLDER"))?;
+    let folder = Path::new(&folder);
+    let mut frames = traffic::mixture(24, 1);
+    frames.extend(traffic::malformed(24, 2));
+    frames.iter_mut().for_each(|frame| frame.truncate(400));
+    for (at, frame) in frames.iter().enumerate() {
+        put(folder, "decoder", format!("frame-{at:02}"), &[&[0, 1, 0, 0], &frame[..]].concat())?;
+        put(folder, "rewrite", format!("frame-{at:02}"), &[&[at as u8, 0], &frame[..]].concat())?;
+    }
+    // The other link types begin with the IP header, or with one of their own that is as short as a few bytes.
+    for (link, head) in [
+        (101u16, &[][..]),
+        (0, &[2, 0, 0, 0]),
+        (108, &[0, 0, 0, 2]),
+        (113, &[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0]),
+        (276, &[8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0]),
+        (9, &[0xff, 3, 0, 0x21]),
+        (104, &[0x0f, 0, 8, 0]),
+    ] {
+        let ip = frames[0].get(14..).unwrap_or_default();
+        put(
+            folder,
+            "decoder",
+            format!("link-{link}"),
+            &[&link.to_be_bytes()[..], &[0, 0], head, ip].concat(),
+        )?;
+    }
+    for (name, big_endian) in [("le", false), ("be", true)] {
+        for target in ["reader", "unpack"] {
+            put(folder, target, format!("pcap-{name}"), &pcap(&frames[..6], big_endian))?;
+            put(folder, target, format!("pcapng-{name}"), &pcapng(&frames[..6], big_endian))?;
+        }
+    }
+    Ok(())
+}
