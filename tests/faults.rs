@@ -25,10 +25,7 @@ fn what_is_not_a_capture_is_refused() {
         (b"", "is empty, so it is not a capture file"),
         (b"127.0.0.1 - - [14/Nov/2023:22:13:20 +0000]", "is not a capture file"),
         (&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0], "ends in the middle of its file header"),
-        (
-            &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0],
-            "is compressed by gzip, which is not read yet; unpack it with `gunzip`",
-        ),
+        (&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0], "ends in the middle of its gzip data, at byte 8"),
         (
             &[0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a],
             "ends in the middle of its file header",
