@@ -16,8 +16,11 @@ pub(super) fn write<const N: usize>(frame: &mut [u8], at: usize, new: [u8; N]) -
     if *field != new {
         // Counts as zero in a sum, but tells a change that happens to leave the sum alone from none.
         delta += Delta::word(0, 0);
-        let (old_words, new_words) = (field.as_chunks::<2>().0, new.as_chunks::<2>().0);
+        let ((old_words, old_rest), (new_words, new_rest)) = (field.as_chunks::<4>(), new.as_chunks::<4>());
         for (old, new) in old_words.iter().zip(new_words) {
+            delta += Delta::word32(u32::from_be_bytes(*old), u32::from_be_bytes(*new));
+        }
+        for (old, new) in old_rest.as_chunks::<2>().0.iter().zip(new_rest.as_chunks::<2>().0) {
             delta += Delta::word(u16::from_be_bytes(*old), u16::from_be_bytes(*new));
         }
         *field = new;
