@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+mod corrupt;
 mod decode;
 mod fix;
+mod link_type;
 mod renewal;
 mod rewrite;
 mod split_direction;
