@@ -8,6 +8,7 @@ mod fix;
 mod link_type;
 mod renewal;
 mod rewrite;
+mod shift_time;
 mod split_direction;
 mod truncate;
 mod validate;
