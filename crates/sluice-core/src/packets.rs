@@ -301,15 +301,15 @@ impl PacketBatch {
         let (main, overflow) = (body.main.bytes(), body.overflow.bytes());
         let (mut interface, mut link) = (0, body.info.link(0));
         let tunnels = body.tunnels;
-        body.layers.clear();
-        body.layers.extend(body.frames.iter().map(|frame| {
+        body.layers.resize(body.frames.len(), Layers::default());
+        for (frame, layers) in body.frames.iter().zip(&mut body.layers) {
             if frame.interface != interface {
                 (interface, link) = (frame.interface, body.info.link(frame.interface));
             }
             let slab = if frame.flags.contains(Flags::OVERFLOW) { overflow } else { main };
             let data = slab.get(frame.start()..frame.end()).unwrap_or_default();
-            Layers::decode_to(link, data, frame.wire, tunnels)
-        }));
+            layers.decode_again(link, data, frame.wire, tunnels);
+        }
     }
 
     /// The layers of each frame; empty before [`decode`](Self::decode).

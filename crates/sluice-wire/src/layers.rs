@@ -321,7 +321,16 @@ impl Layers {
     /// The header of one tunnel more is found, but not what it carries: decoding ends with [`Stop::TooDeep`].
     #[inline]
     pub fn decode_to(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Self {
-        decode::decode(link, frame, wire_len, tunnels)
+        let mut layers = Self::default();
+        layers.decode_again(link, frame, wire_len, tunnels);
+        layers
+    }
+
+    /// The same, written in place of other layers: for vectors of them, as moving what was just written takes longer
+    /// than finding the headers.
+    #[inline]
+    pub fn decode_again(&mut self, link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) {
+        decode::decode(self, link, frame, wire_len, tunnels);
     }
 
     /// The layers of the next IP packet that a tunnel carries inside of the outermost one; `None` if there is none.

@@ -361,24 +361,24 @@ fn clamp(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-/// See [`Layers::decode_to`].
+/// See [`Layers::decode_again`].
 #[inline]
-pub(crate) fn decode(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Layers {
+pub(crate) fn decode(layers: &mut Layers, link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) {
     if link.is_ethernet()
-        && let Some(layers) = common::tcp4(frame)
+        && let Some(found) = common::tcp4(frame)
     {
-        return layers;
+        *layers = found;
+    } else {
+        less_common(layers, link, frame, wire_len, tunnels);
     }
-    less_common(link, frame, wire_len, tunnels)
 }
 
 #[inline(never)]
-fn less_common(link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) -> Layers {
-    let mut layers = Layers::default();
-    if !(link.is_ethernet() && common::other(frame, &mut layers)) {
-        general(link, frame, wire_len, tunnels, &mut layers);
+fn less_common(layers: &mut Layers, link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) {
+    *layers = Layers::default();
+    if !(link.is_ethernet() && common::other(frame, layers)) {
+        general(link, frame, wire_len, tunnels, layers);
     }
-    layers
 }
 
 /// Decodes header by header.
