@@ -52,6 +52,51 @@ fn the_kernel_takes_what_is_short_and_does_not_loop() {
     assert!(!program(&hosts.join(" or ")).is_attachable());
 }
 
+/// Whether every word of memory is written before it is read, on every path, as the kernel demands of a program that jumps
+/// ahead only.
+fn writes_before_it_reads(program: &Program) -> bool {
+    let insns = program.insns();
+    let mut written = vec![u32::MAX; insns.len() + 256];
+    let mut before = 0_u32;
+    for (at, insn) in insns.iter().enumerate() {
+        before &= written[at];
+        let target = |skipped: u32| at + 1 + skipped as usize;
+        match insn.code {
+            2 | 3 => before |= 1 << insn.k,
+            0x60 | 0x61 if before & 1 << insn.k == 0 => return false,
+            5 => {
+                written[target(insn.k)] &= before;
+                before = u32::MAX;
+            }
+            code if code & 7 == 5 => {
+                written[target(insn.jt.into())] &= before;
+                written[target(insn.jf.into())] &= before;
+                before = u32::MAX;
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+#[test]
+fn memory_is_written_before_it_is_read() {
+    for text in [
+        "geneve and ip",
+        "geneve or ip",
+        "ip or (geneve and tcp port 80) or udp port 53",
+        "not geneve and vxlan and host 10.0.0.1",
+        "vlan 5 or (vlan 6 and port 80) or geneve or arp",
+        "ip[ip[0] & 0xf] - tcp[tcp[12] >> 2] = udp[4]",
+    ] {
+        for live in [false, true] {
+            let program = compile(text, Options { live, ..Options::file(LinkType::ETHERNET) });
+            assert!(writes_before_it_reads(&program), "{text}\n{program}");
+        }
+    }
+    assert!(!writes_before_it_reads(&Program::new(vec![Insn::new(0x60, 1), Insn::new(6, 0)]).unwrap()));
+}
+
 #[test]
 fn an_instruction_is_laid_out_as_the_kernel_has_it() {
     assert_eq!((size_of::<Insn>(), align_of::<Insn>()), (8, 4));

@@ -33,6 +33,7 @@ struct Code<'a> {
 /// The instructions of a graph.
 pub(super) fn emit(graph: &Graph, values: &Values, kept: u8, accept: u32) -> Result<Vec<Insn>, TooMuch> {
     let codes = codes(graph, values, kept)?;
+    let unset = unset(graph, values);
     let mut writer = Writer { reversed: Vec::new(), places: vec![None; graph.blocks.len()] };
     for (at, block) in graph.blocks.iter().enumerate() {
         let Some(Some((insns, bit))) = codes.get(at) else { continue };
@@ -50,8 +51,46 @@ pub(super) fn emit(graph: &Graph, values: &Values, kept: u8, accept: u32) -> Res
             return Err(TooMuch::Length);
         }
     }
+    if unset != 0 {
+        let slots = (0..MEMORY as u32).filter(|slot| unset & 1 << slot != 0);
+        writer.reversed.extend(slots.map(|slot| Insn::new(ST, slot)));
+        writer.push(Insn::new(LD | IMM, 0));
+    }
     writer.reversed.reverse();
     Ok(writer.reversed)
+}
+
+/// The words of memory, one bit each, that some path reads without having written them: what is behind `or` may be inside
+/// of a tunnel that is not there. They have to be cleared, or the kernel refuses the program.
+fn unset(graph: &Graph, values: &Values) -> u32 {
+    // For each block that can be reached what every path to it has written.
+    let mut written: Vec<Option<u32>> = vec![None; graph.blocks.len()];
+    if let Some(slot) = written.get_mut(graph.entry) {
+        *slot = Some(0);
+    }
+    let mut unset = 0;
+    for at in (0..=graph.entry).rev() {
+        let (Some(Some(before)), Some(block)) = (written.get(at).copied(), graph.blocks.get(at)) else {
+            continue;
+        };
+        let bit = |slot: u8| 1_u32.checked_shl(slot.into()).unwrap_or(0);
+        let (reads, writes, next) = match block {
+            Block::Return => continue,
+            Block::Test(a, _, b, yes, no) => (values.reads(*a) | values.reads(*b), 0, [*yes, *no]),
+            Block::Keep(slot, value, next) => (values.reads(*value), bit(*slot), [*next; 2]),
+            Block::Walk(walk, next) => {
+                let reads = values.reads(walk.protocol) | values.reads(walk.at);
+                (reads, bit(walk.slot) | bit(walk.scratch), [*next; 2])
+            }
+        };
+        unset |= reads & !before;
+        for at in next {
+            if let Some(slot) = written.get_mut(at) {
+                *slot = Some(slot.unwrap_or(u32::MAX) & (before | writes));
+            }
+        }
+    }
+    unset
 }
 
 /// For each block that can be reached its instructions, and the one that it branches with.
