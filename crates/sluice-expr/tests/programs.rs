@@ -132,6 +132,8 @@ fn a_tag_that_the_kernel_took_off_counts() {
 fn the_kernel_tells_direction_and_interface() {
     let frame = frame(Ipv4Addr::new(10, 0, 0, 1), 6, &[0; 20]);
     let sent = Ancillary { packet_type: 4, interface: 3, vlan: None };
+    let outbound = compile("outbound", Options { live: true, ..Options::file(LinkType::ETHERNET) });
+    assert!(outbound.to_string().starts_with("(000) ld       [type]\n(001) jeq      #0x4 "), "{outbound}");
     for (text, passes) in [("outbound", true), ("inbound", false), ("ifindex 3", true), ("ifindex 2", false)]
     {
         assert_eq!(live(text).run_live(&frame, 54, &sent) == Verdict::Accept(262_144), passes, "{text}");

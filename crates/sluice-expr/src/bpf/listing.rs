@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::machine::place as told;
 use super::program::{Insn, Program, code::*};
 
 impl Display for Program {
@@ -72,7 +73,13 @@ const fn load(code: u16) -> &'static str {
 
 fn place(code: u16, k: u32) -> String {
     match code & 0xE0 {
-        ABS => format!("[{k}]"),
+        ABS => match k {
+            told::PACKET_TYPE => "[type]".to_owned(),
+            told::INTERFACE => "[ifidx]".to_owned(),
+            told::VLAN_TAG => "[vlan_tci]".to_owned(),
+            told::VLAN_PRESENT => "[vlanp]".to_owned(),
+            _ => format!("[{k}]"),
+        },
         IND => format!("[x + {k}]"),
         MEM => format!("M[{k}]"),
         LEN => "#pktlen".to_owned(),
