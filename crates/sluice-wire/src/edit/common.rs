@@ -73,19 +73,19 @@ fn ipv4<C: Change, const END: usize, const IS_UDP: bool>(
     let other_addresses = ends != (source, destination);
     if other_addresses || fields != (class, hops) {
         let delta = addresses + Delta::word(class, fields.0) + Delta::word(hops, fields.1);
-        head[14..16].copy_from_slice(&fields.0.to_be_bytes());
-        head[22..24].copy_from_slice(&fields.1.to_be_bytes());
-        head[24..26].copy_from_slice(&delta.apply(header_sum).to_be_bytes());
-        head[26..30].copy_from_slice(&ends.0.to_be_bytes());
-        head[30..34].copy_from_slice(&ends.1.to_be_bytes());
+        put(head, 14, fields.0.to_be_bytes());
+        put(head, 22, fields.1.to_be_bytes());
+        put(head, 24, delta.apply(header_sum).to_be_bytes());
+        put(head, 26, ends.0.to_be_bytes());
+        put(head, 30, ends.1.to_be_bytes());
         effect = Effect::Fields;
     }
     if other_addresses || new_ports != ports {
-        head[TRANSPORT..TRANSPORT + 4].copy_from_slice(&new_ports.to_be_bytes());
+        put(head, TRANSPORT, new_ports.to_be_bytes());
         if !(IS_UDP && sum == 0) {
             let new = (addresses + Delta::word32(ports, new_ports)).apply(sum);
             let new = if IS_UDP { nonzero(new) } else { new };
-            head[END - 2..].copy_from_slice(&new.to_be_bytes());
+            put(head, END - 2, new.to_be_bytes());
         }
         let (from, to) = ((new_ports >> 16) as u16, new_ports as u16);
         layers.flow_hash = flow::hash_v4((ends.0, from), (ends.1, to), layers.protocol, 0);
@@ -93,6 +93,14 @@ fn ipv4<C: Change, const END: usize, const IS_UDP: bool>(
         effect = if is_moved { Effect::Structure } else { Effect::Fields };
     }
     Some(effect)
+}
+
+/// Copying from a slice would be a call for each of these few bytes.
+#[inline(always)]
+fn put<const N: usize>(head: &mut [u8], at: usize, bytes: [u8; N]) {
+    if let Some(place) = head.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = bytes;
+    }
 }
 
 #[inline(always)]
