@@ -21,7 +21,8 @@ sluice_core::register! {
     /// sink that can write it. Packets stay where they were read, so nothing is copied.
     ///
     /// What is compressed by gzip, zstd or lz4 is recognised by its first bytes, whatever its name, and unpacked as it
-    /// comes. Other formats are refused with a sentence that says how to convert them.
+    /// comes; of zstd, packets come when their frame ends or its window (mostly a few MiB) is full. Other formats are
+    /// refused with a sentence that says how to convert them.
     ///
     /// A packet from a simple packet block, which tells no time, has the time 0. Where a file ends in the middle of a
     /// packet, of a block or of its compressed data, or a length cannot be true, every packet before is passed on, the
