@@ -31,6 +31,9 @@ pub(super) struct Graph {
 pub(super) const REJECT: At = 0;
 pub(super) const ACCEPT: At = 1;
 
+/// How often tests are left out, which may show that others decide nothing.
+const ROUNDS: usize = 4;
+
 /// How many outcomes a path remembers.
 const REMEMBERED: usize = 24;
 
@@ -39,7 +42,12 @@ pub(super) fn graph(cond: &Cond, values: &Values) -> Graph {
     let mut builder = Builder { values, blocks: vec![Block::Return, Block::Return], tests: HashMap::new() };
     let entry = builder.build(cond, ACCEPT, REJECT);
     let mut graph = Graph { blocks: builder.blocks, entry };
-    graph.thread(values);
+    for _ in 0..ROUNDS {
+        graph.thread(values);
+        if !graph.drop_idle() {
+            break;
+        }
+    }
     graph
 }
 
@@ -141,6 +149,34 @@ impl Graph {
                 Some(Block::Return) | None => {}
             }
         }
+    }
+
+    /// Leads all paths round tests that go on at the same place whatever their outcome, and tells whether there were any.
+    ///
+    /// What such a test would load need not have been captured: the packet passes or not for what is known of it.
+    fn drop_idle(&mut self) -> bool {
+        let mut instead: Vec<At> = (0..self.blocks.len()).collect();
+        let mut dropped = false;
+        for at in 0..self.blocks.len() {
+            let to = |next: At| instead.get(next).copied().unwrap_or(next);
+            let Some(block) = self.blocks.get_mut(at) else { continue };
+            match block {
+                Block::Return => {}
+                Block::Keep(_, _, next) | Block::Walk(_, next) => *next = to(*next),
+                Block::Test(_, _, _, yes, no) => {
+                    (*yes, *no) = (to(*yes), to(*no));
+                    if yes == no {
+                        dropped = true;
+                        let next = *yes;
+                        if let Some(slot) = instead.get_mut(at) {
+                            *slot = next;
+                        }
+                    }
+                }
+            }
+        }
+        self.entry = instead.get(self.entry).copied().unwrap_or(self.entry);
+        dropped
     }
 
     /// The first block from `at` on whose outcome is not known.
