@@ -13,7 +13,8 @@ fn help_teaches_with_examples() {
     let folder = Folder::new();
     let help = succeeded(folder.sluice(&["--help"]));
     assert!(help.contains("Exit codes: 0 done"));
-    for command in ["run", "check", "list", "show", "schema", "graph", "test", "bpf", "status", "completions"]
+    for command in
+        ["run", "check", "list", "eval", "show", "schema", "graph", "test", "bpf", "status", "completions"]
     {
         assert!(help.contains(&format!("\n  {command} ")), "{command}");
         let help = succeeded(folder.sluice(&[command, "--help"]));
@@ -35,12 +36,40 @@ fn a_wrong_command_line_exits_with_2_and_says_what_was_meant() {
         (&["run", "pcap-rewrite", "--mode", "fast"], "invalid value 'fast'"),
         (&["show", "rewritee"], "there is no component or pipeline `rewritee`: did you mean `rewrite`?"),
         (&["check", "input=a.pcap"], "no pipeline is named"),
+        (&["show", "fields", "tpc."], "no field begins with `tpc.`: did you mean `tcp`?"),
+        (&["show", "rewrite", "x"], "`x` means nothing after `rewrite`"),
+        (&["eval", "tcp.prt == 80", "a.pcap"], "  tcp.prt == 80\n  ^^^^^^^"),
+        (&["eval", ".status == 80", "a.pcap"], "this asks about records, and a capture has packets"),
     ] {
         let ran = folder.sluice(args);
         assert_eq!(ran.code, 2, "{args:?}");
         assert!(ran.stderr.contains(told), "{args:?}: {}", ran.stderr);
         assert_eq!(ran.stdout, "");
     }
+}
+
+#[test]
+fn an_expression_is_tried_on_a_capture() {
+    let folder = Folder::new();
+    folder.write("in.pcap", pcap(&[[0; 60], [1; 60], [2; 60]]));
+    let all = folder.sluice(&["eval", "frame.number > 1", "in.pcap"]);
+    let numbers: Vec<_> = all.stdout.lines().map(|line| line.split('\t').next().unwrap()).collect();
+    assert_eq!((all.code, numbers, &*all.stderr), (0, vec!["2", "3"], "2 of 3 packets\n"), "{all:?}");
+    assert_eq!(succeeded(folder.sluice(&["eval", "-c", "frame.number > 1", "in.pcap"])), "2\n");
+    let values = succeeded(folder.sluice(&["eval", "frame.number * 2", "in.pcap"]));
+    assert_eq!(values, "1\t2\n2\t4\n3\t6\n");
+    let values = succeeded(folder.sluice(&["eval", "frame.len", "in.pcap"]));
+    assert_eq!(values.lines().count(), 3, "{values}");
+    assert_eq!(folder.sluice(&["eval", "tcp", "absent.pcap"]).code, 1);
+}
+
+#[test]
+fn fields_and_functions_are_shown() {
+    let folder = Folder::new();
+    let fields = succeeded(folder.sluice(&["show", "fields", "tcp.flags"]));
+    assert!(fields.lines().count() > 9 && fields.contains("tcp.flags.syn"), "{fields}");
+    assert!(succeeded(folder.sluice(&["show", "fields"])).contains("vxlan.vni"));
+    assert!(succeeded(folder.sluice(&["show", "functions", "is_"])).contains("is_private(address)"));
 }
 
 #[test]

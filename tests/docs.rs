@@ -129,6 +129,26 @@ fn the_reference_is_what_the_command_prints() {
 }
 
 #[test]
+fn the_page_of_fields_is_what_the_command_prints() {
+    let ran = Folder::new().sluice(&["reference", "--fields"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        read("docs/fields.md") == ran.stdout,
+        "docs/fields.md is out of date: run `cargo run -- reference --fields > docs/fields.md`"
+    );
+}
+
+#[test]
+fn the_expressions_that_are_shown_can_be_used() {
+    let blocks = blocks(&read("docs/expressions.md"));
+    let examples: Vec<_> = blocks.iter().filter(|(language, _)| language == "text").collect();
+    assert!(!examples.is_empty());
+    for line in examples.iter().flat_map(|(_, text)| text.lines()) {
+        sluice_expr::expr::Predicate::new(line).unwrap_or_else(|error| panic!("{}", error.render(line)));
+    }
+}
+
+#[test]
 fn every_pipeline_on_a_page_passes_the_check_and_its_own_tests() {
     let mut pipelines = 0;
     for page in pages() {

@@ -149,7 +149,7 @@ impl Connector<'_> {
 }
 
 fn no_output(giver: &Draft, ports: &Ports, port: Option<&str>, span: &Span) -> Problem {
-    let outputs = || ports.outputs.iter().map(|port| port.name);
+    let outputs = || ports.outputs.iter().map(|port| &*port.name);
     let title = giver.title();
     let problem = match port {
         Some(port) => Problem::new(span, format!("{title} has no output `{port}`")),

@@ -324,6 +324,27 @@ impl<'a> Line<'a, '_> {
         }
     }
 
+    /// Begins the record's fields anew: an object with all that they were but the values under the keys `without`. What
+    /// is pushed next belongs to it, until it is closed. Returns its place. Fields that were no object are gone.
+    pub fn renew(&mut self, without: &[Key]) -> usize {
+        let place = self.fields.push(Key::NONE, Value::Object(0));
+        let root = self.record.root.checked_sub(1).map(|root| root as usize);
+        if let Some((root, Node { value: Value::Object(inner), .. })) =
+            root.and_then(|root| Some((root, *self.fields.tape.get(root)?)))
+        {
+            let (mut at, end) = (root + 1, root + 1 + inner as usize);
+            while let Some(node) = self.fields.tape.get(at).copied().filter(|_| at < end) {
+                let next = at + node.span();
+                if !without.contains(&node.key) {
+                    self.fields.tape.extend_from_within(at..next.min(end));
+                }
+                at = next;
+            }
+        }
+        self.set_root(place);
+        place
+    }
+
     /// Makes the value at `place` the root of the record's fields.
     pub fn set_root(&mut self, place: usize) {
         self.record.root = place as u32 + 1;

@@ -1,5 +1,6 @@
 //! The three traits that a component implements, and how one is prepared and instantiated.
 
+use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -36,10 +37,10 @@ impl PortType {
 }
 
 /// A named output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     /// The name after the dot in `inputs: [id.name]`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it carries.
     pub carries: PortType,
 }
@@ -61,12 +62,12 @@ pub struct Ports {
 impl Ports {
     /// A source's: one output.
     pub fn source(gives: PortType) -> Self {
-        Self { input: None, outputs: vec![Port { name: MAIN, carries: gives }] }
+        Self { input: None, outputs: vec![Port { name: MAIN.into(), carries: gives }] }
     }
 
     /// A filter's: one input, one output.
     pub fn filter(takes: PortType, gives: PortType) -> Self {
-        Self { input: Some(takes), outputs: vec![Port { name: MAIN, carries: gives }] }
+        Self { input: Some(takes), outputs: vec![Port { name: MAIN.into(), carries: gives }] }
     }
 
     /// A sink's: one input, no output.
@@ -80,8 +81,8 @@ impl Ports {
     }
 
     /// The same with one more named output.
-    pub fn with(mut self, name: &'static str, carries: PortType) -> Self {
-        self.outputs.push(Port { name, carries });
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, carries: PortType) -> Self {
+        self.outputs.push(Port { name: name.into(), carries });
         self
     }
 

@@ -1,5 +1,6 @@
 //! One stage, run over batches by hand.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -81,7 +82,7 @@ impl Reporter for Notices {
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Batches with the names of their ports.
-    pub batches: Vec<(&'static str, Batch)>,
+    pub batches: Vec<(Cow<'static, str>, Batch)>,
     /// Markers of a source.
     pub markers: Vec<Marker>,
 }
@@ -203,7 +204,7 @@ impl Harness {
     pub fn feed(
         &mut self,
         batch: impl Into<Batch>,
-        each: impl FnMut(&'static str, Batch),
+        each: impl FnMut(Cow<'static, str>, Batch),
     ) -> Result<(), Error> {
         let batch = batch.into();
         let (items, bytes) = (batch.len() as u64, batch.bytes());
@@ -270,7 +271,7 @@ impl Harness {
     /// Takes what was emitted and counts it as the runtime does.
     fn collect(
         &mut self,
-        mut each: impl FnMut(&'static str, Batch),
+        mut each: impl FnMut(Cow<'static, str>, Batch),
         mut marker: impl FnMut(Marker),
     ) -> Result<(), Error> {
         self.out.take(&mut self.emitted)?;
@@ -279,7 +280,7 @@ impl Harness {
             match emitted {
                 Emitted::Marker(emitted) => marker(emitted),
                 Emitted::Batch(port, batch) => {
-                    let name = self.ports.outputs.get(port).map(|port| port.name);
+                    let name = self.ports.outputs.get(port).map(|port| port.name.clone());
                     let name = name
                         .ok_or_else(|| wrong(&format!("it emits on port {port}, which it does not have")))?;
                     if name == sluice_core::ERRORS {

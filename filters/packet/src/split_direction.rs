@@ -208,7 +208,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     if server_ports.is_empty() && *by == By::Ports {
         return Err(OptionError::at("server_ports", "no port is a server's"));
     }
-    let side = |name| Port { name, carries: PortType::Layers };
+    let side = |name: &'static str| Port { name: name.into(), carries: PortType::Layers };
     let ports = match output {
         Where::One => Ports::filter(PortType::Layers, PortType::Layers),
         Where::Ports => {

@@ -160,9 +160,10 @@ impl Node {
         use sluice_core::tape::{Node as Taped, Value};
         match self {
             // Containers are there although they are no values.
-            Self::Path(steps) => item.follow(steps).is_some_and(|(_, nodes)| {
-                !matches!(nodes.first(), None | Some(Taped { value: Value::Null, .. }))
-            }),
+            Self::Path(steps) => item
+                .follow(steps)
+                .and_then(|(_, nodes)| nodes.first())
+                .is_some_and(|Taped { value, .. }| !matches!(value, Value::Null | Value::Bool(false))),
             _ => self.each(item, &mut |_| true),
         }
     }

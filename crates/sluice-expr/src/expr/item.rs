@@ -43,7 +43,7 @@ pub(crate) struct Item<'a> {
 
 /// Buffers for computed texts, kept to be used again.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers(RefCell<Vec<Vec<u8>>>);
+pub(crate) struct Buffers(pub(crate) RefCell<Vec<Vec<u8>>>);
 
 impl Buffers {
     /// Calls `with` with an empty buffer.

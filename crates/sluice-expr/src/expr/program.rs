@@ -31,7 +31,8 @@ struct Context {
     names: Vec<String>,
     /// The keys of the present batch for the names.
     keys: Vec<Option<Key>>,
-    buffers: Buffers,
+    /// Buffers for computed texts, kept to be used again.
+    buffers: Vec<Vec<u8>>,
 }
 
 impl Clone for Context {
@@ -42,7 +43,7 @@ impl Clone for Context {
 
 impl Context {
     fn new(needs: Needs, names: Vec<String>) -> Self {
-        Self { needs, keys: vec![None; names.len()], names, buffers: Buffers::default() }
+        Self { needs, keys: vec![None; names.len()], names, buffers: Vec::new() }
     }
 
     fn look_up(&mut self, batch: &RecordBatch) {
@@ -51,22 +52,19 @@ impl Context {
         }
     }
 
-    #[inline]
-    fn item<'a>(&'a self, subject: Subject<'a>) -> Item<'a> {
-        Item { subject, keys: &self.keys, buffers: &self.buffers }
-    }
-
     /// Calls `with` for every item of the batch, with its index.
     fn each(&mut self, batch: &mut Batch, mut with: impl FnMut(usize, &Item<'_>)) {
-        match batch {
-            Batch::Packets(batch) => self.each_packet(batch, with),
-            Batch::Records(batch) => {
-                self.look_up(batch);
-                for (at, record) in batch.records().iter().enumerate() {
-                    with(at, &self.item(Subject::Record(Line { batch, record })));
-                }
-            }
+        let batch = match batch {
+            Batch::Packets(batch) => return self.each_packet(batch, with),
+            Batch::Records(batch) => &*batch,
+        };
+        self.look_up(batch);
+        let buffers = self.lend();
+        for (at, record) in batch.records().iter().enumerate() {
+            let subject = Subject::Record(Line { batch, record });
+            with(at, &Item { subject, keys: &self.keys, buffers: &buffers });
         }
+        self.buffers = buffers.0.into_inner();
     }
 
     fn each_packet(&mut self, batch: &mut PacketBatch, mut with: impl FnMut(usize, &Item<'_>)) {
@@ -75,9 +73,16 @@ impl Context {
         }
         let (info, undecoded) = (batch.info(), sluice_core::Layers::default());
         let layers = batch.layers().iter().chain(std::iter::repeat(&undecoded));
+        let buffers = self.lend();
         for (at, ((frame, data), layers)) in batch.iter().zip(layers).enumerate() {
-            with(at, &self.item(Subject::Packet(Packet { frame, data, layers, info })));
+            let subject = Subject::Packet(Packet { frame, data, layers, info });
+            with(at, &Item { subject, keys: &self.keys, buffers: &buffers });
         }
+        self.buffers = buffers.0.into_inner();
+    }
+
+    fn lend(&mut self) -> Buffers {
+        Buffers(std::mem::take(&mut self.buffers).into())
     }
 }
 
@@ -109,7 +114,8 @@ impl Predicate {
 
     /// Whether it holds for a packet.
     pub fn packet(&self, packet: &Packet<'_>) -> bool {
-        self.test.holds(&self.context.item(Subject::Packet(*packet)))
+        let buffers = Buffers::default();
+        self.test.holds(&Item { subject: Subject::Packet(*packet), keys: &[], buffers: &buffers })
     }
 
     /// Writes into `held`, which is emptied first, for each item of the batch whether it holds.

@@ -19,7 +19,7 @@ pub(crate) enum Test {
     If(Box<[Test; 3]>),
     /// Numbers in headers or about the frame are in certain ranges.
     Within(Box<Within>),
-    /// There is a value.
+    /// There is a value; a field of records is also no `null` and no `false`.
     Present(Node),
     /// A value is true, or not zero.
     Truth(Node),

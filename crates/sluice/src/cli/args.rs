@@ -39,11 +39,15 @@ pub enum Command {
         #[arg(long)]
         kind: Option<Listed>,
     },
-    /// Show the page of a component or pipeline.
+    Eval(Eval),
+    /// Show the page of a component or pipeline, or the fields and functions of expressions.
     #[command(after_help = SHOW)]
     Show {
-        /// The name of a component or of a built-in pipeline; `source:NAME` says which, where a name has two pages.
+        /// The name of a component or of a built-in pipeline; `source:NAME` says which, where a name has two pages. Or
+        /// `fields` or `functions`.
         name: String,
+        /// Of fields or functions, only those that begin so.
+        prefix: Option<String>,
         /// Of a pipeline, only its YAML, as a start for one's own.
         #[arg(long)]
         yaml: bool,
@@ -72,7 +76,11 @@ pub enum Command {
     },
     /// Print the reference of all components as Markdown.
     #[command(hide = true)]
-    Reference,
+    Reference {
+        /// Print that of fields and functions instead.
+        #[arg(long)]
+        fields: bool,
+    },
 }
 
 /// Run a pipeline.
@@ -140,7 +148,9 @@ Examples:
   sluice show rewrite             what the filter does, its options, ports and drop reasons
   sluice show source:pcap_file    the source, where there is a sink of the same name
   sluice show pcap-rewrite        a built-in pipeline: its params and its YAML
-  sluice show pcap-rewrite --yaml > mine.yaml";
+  sluice show pcap-rewrite --yaml > mine.yaml
+  sluice show fields tcp.         the fields of TCP, for expressions
+  sluice show functions           the functions";
 
 const SCHEMA: &str = "\
 Examples:
@@ -231,6 +241,28 @@ Examples:
   sluice bpf 'tcp port 443'
   sluice bpf -d --link LINUX_SLL2 'outbound and not port 22'
   sluice bpf -ddd --live 'vlan 100 and ip' > program.txt";
+
+/// Try an expression on a capture.
+///
+/// Of a condition, the packets of which it is true are printed, one a line after their numbers, and how many there were.
+/// Of anything else its values are printed: the number of the packet, a tab, and the values with commas between.
+#[derive(clap::Args)]
+#[command(after_help = EVAL)]
+pub struct Eval {
+    /// An expression, such as `tcp.port == 443 and ip.ttl < 5`.
+    pub expression: String,
+    /// The capture; `-` is standard input.
+    pub capture: PathBuf,
+    /// Print only how many packets there were.
+    #[arg(long, short)]
+    pub count: bool,
+}
+
+const EVAL: &str = "\
+Examples:
+  sluice eval 'tcp.port == 443 and ip.ttl < 65' a.pcap
+  sluice eval 'ip.src' a.pcap                      the values of a field
+  sluice eval 'entropy(payload) > 7.5' -c a.pcap   how many packets look encrypted";
 
 /// What `list` may be restricted to.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]

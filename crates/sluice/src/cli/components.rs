@@ -31,7 +31,7 @@ pub fn ports(component: &Component) -> Option<Ports> {
 /// What a component takes and gives, in one sentence.
 pub fn flow(ports: &Ports) -> String {
     let takes = ports.input.map(|input| format!("takes {}", input.as_str()));
-    let output = |port: &sluice_core::Port| match (port.name, ports.input) {
+    let output = |port: &sluice_core::Port| match (&*port.name, ports.input) {
         (sluice_core::MAIN, Some(input)) if port.carries == input => "the same".to_owned(),
         (sluice_core::MAIN, _) => port.carries.as_str().to_owned(),
         (name, Some(input)) if port.carries == input => format!("the same on port `{name}`"),

@@ -7,6 +7,8 @@ mod args;
 mod bpf;
 mod check;
 mod components;
+mod eval;
+mod fields;
 mod graph;
 mod list;
 mod load;
@@ -62,7 +64,10 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Run(args) => run::run(&registry, args),
         Command::Check(args) => check::check(&registry, &args),
         Command::List { kind } => out::print(&list::list(&registry, kind)?),
-        Command::Show { name, yaml } => out::print(&show::show(&registry, &name, yaml)?),
+        Command::Show { name, prefix, yaml } => {
+            out::print(&show::show(&registry, &name, prefix.as_deref(), yaml)?)
+        }
+        Command::Eval(args) => eval::eval(&registry, &args),
         Command::Schema => {
             let schema = serde_json::to_string_pretty(&sluice_config::schema(&registry))?;
             out::print(&format!("{schema}\n"))
@@ -70,7 +75,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Graph(args) => out::print(&graph::graph(&registry, &args)?),
         Command::Test(args) => test::test(&registry, &args),
         Command::Status { control, json } => out::print(&status::status(&control, json)?),
-        Command::Reference => out::print(&reference::reference(&registry)),
+        Command::Reference { fields: true } => out::print(&fields::reference()),
+        Command::Reference { fields: false } => out::print(&reference::reference(&registry)),
         Command::Bpf(_) | Command::Completions { .. } => Ok(DONE),
     }
 }

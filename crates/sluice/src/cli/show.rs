@@ -5,10 +5,18 @@ use sluice_core::Registry;
 
 use super::out::Failed;
 use super::text::{self, wrapped_table};
-use super::{components, list, load, page};
+use super::{components, fields, list, load, page};
 
-/// The page of a component or of a pipeline, or only the YAML of a pipeline.
-pub fn show(registry: &Registry, name: &str, yaml: bool) -> anyhow::Result<String> {
+/// The page of a component or of a pipeline, or only the YAML of a pipeline; or what expressions are made of.
+pub fn show(registry: &Registry, name: &str, prefix: Option<&str>, yaml: bool) -> anyhow::Result<String> {
+    match (name, prefix) {
+        ("fields", _) => return fields::fields(prefix.unwrap_or_default()),
+        ("functions", _) => return fields::functions(prefix.unwrap_or_default()),
+        (_, Some(prefix)) => {
+            return Err(Failed::usage(format!("`{prefix}` means nothing after `{name}`")).into());
+        }
+        (_, None) => {}
+    }
     let found = components::find(registry, name);
     if !found.is_empty() && !yaml {
         let pages: Vec<String> = found.into_iter().map(page::page).collect();
