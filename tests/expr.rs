@@ -73,8 +73,8 @@ fn ours(rows: &[Row], path: &Path, registry: &Registry) -> Vec<u64> {
     }
 }
 
-/// The same of tshark, which counts frames for many filters in one pass.
-fn theirs(rows: &[Row], path: &Path) -> Vec<u64> {
+/// The same of tshark, which counts frames for many filters in one pass; but not where all have the same time.
+fn theirs(rows: &[Row], path: &Path) -> Option<Vec<u64>> {
     let mut command = Command::new("tshark");
     command.args(["-q", "-n", "-r"]).arg(path);
     for check in ["ip", "tcp", "udp"] {
@@ -92,10 +92,13 @@ fn theirs(rows: &[Row], path: &Path) -> Vec<u64> {
         (cells.len() > 3 && cells[1].contains("<>")).then(|| cells[2].parse::<u64>().unwrap())
     };
     let mut counts: Vec<u64> = text.lines().filter_map(row).collect();
+    if text.contains("Duration: 0 secs") || counts.is_empty() {
+        return None;
+    }
     assert_eq!(counts.len(), rows.len(), "{}: {}", name(path), String::from_utf8_lossy(&output.stderr));
     // Tables are printed last first.
     counts.reverse();
-    counts
+    Some(counts)
 }
 
 /// Counts in short: their sum, and a hash of each with its file.
@@ -123,7 +126,8 @@ fn the_table_is_large_enough_and_printed_as_it_is_read() {
 fn expressions_select_what_display_filters_select() {
     let Some(captures) = captures() else { return };
     let (rows, registry) = (rows(), Registry::collect().unwrap());
-    let version = Command::new("tshark").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let version =
+        Command::new("tshark").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let differences: BTreeMap<(String, String), (u64, u64)> = table("differences.txt")
         .iter()
         .map(|line| {
@@ -136,7 +140,7 @@ fn expressions_select_what_display_filters_select() {
     let mut wrong = Vec::new();
     for path in &captures {
         let (file, ours) = (name(path), ours(&rows, path, &registry));
-        let asked = version.is_ok().then(|| theirs(&rows, path));
+        let asked = if version.is_ok() { theirs(&rows, path) } else { None };
         for (at, row) in rows.iter().enumerate() {
             let known = differences.get(&(row.ours.clone(), file.clone())).copied();
             let expected = asked.as_ref().map(|asked| asked[at]);

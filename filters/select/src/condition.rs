@@ -17,7 +17,8 @@ pub(crate) enum Condition {
 pub(crate) struct Bpf {
     text: String,
     filter: bpf::Filter,
-    programs: Vec<(LinkType, Machine)>,
+    /// Nothing where the filter cannot be asked of a link type.
+    programs: Vec<(LinkType, Option<Machine>)>,
 }
 
 impl Condition {
@@ -50,10 +51,15 @@ impl Condition {
     }
 
     /// Writes into `held`, which is emptied first, for each item whether the condition holds.
-    pub(crate) fn judge(&mut self, batch: &mut Batch, held: &mut Vec<bool>) -> Result<(), Error> {
+    pub(crate) fn judge(
+        &mut self,
+        batch: &mut Batch,
+        held: &mut Vec<bool>,
+        out: &Output,
+    ) -> Result<(), Error> {
         match (self, batch) {
             (Self::Expression(predicate), batch) => predicate.batch(batch, held),
-            (Self::Bpf(bpf), Batch::Packets(batch)) => bpf.judge(batch, held)?,
+            (Self::Bpf(bpf), Batch::Packets(batch)) => bpf.judge(batch, held, out),
             (Self::Bpf(_), Batch::Records(_)) => {
                 return Err(Error::Contract("records came to a port that takes packets".into()));
             }
@@ -63,27 +69,26 @@ impl Condition {
 }
 
 impl Bpf {
-    fn judge(&mut self, batch: &PacketBatch, held: &mut Vec<bool>) -> Result<(), Error> {
+    fn judge(&mut self, batch: &PacketBatch, held: &mut Vec<bool>, out: &Output) {
         held.clear();
         for (frame, data) in batch.iter() {
             let link = batch.info().link(frame.interface);
-            let at = match self.programs.iter().position(|(known, _)| *known == link) {
-                Some(at) => at,
-                None => self.compile(link)?,
-            };
-            held.push(self.programs.get(at).is_some_and(|(_, machine)| machine.matches(data, frame.wire)));
+            let known = self.programs.iter().position(|(known, _)| *known == link);
+            let at = known.unwrap_or_else(|| self.compile(link, out));
+            let machine = self.programs.get(at).and_then(|(_, machine)| machine.as_ref());
+            held.push(machine.is_some_and(|machine| machine.matches(data, frame.wire)));
         }
-        Ok(())
     }
 
     /// Makes the program for a link type; returns its place.
-    fn compile(&mut self, link: LinkType) -> Result<usize, Error> {
+    fn compile(&mut self, link: LinkType, out: &Output) -> usize {
         let program = self.filter.compile(bpf::Options::file(link));
-        let program = program.map_err(|error| {
-            Error::input(format!("`{}` cannot be asked of {link} frames: {error}", self.text))
-        })?;
-        self.programs.push((link, Machine::new(&program)));
-        Ok(self.programs.len() - 1)
+        if let Err(error) = &program {
+            let Self { text, .. } = self;
+            out.notice(format!("`{text}` cannot be asked of {link} frames, so none is selected: {error}"));
+        }
+        self.programs.push((link, program.ok().map(|program| Machine::new(&program))));
+        self.programs.len() - 1
     }
 }
 

@@ -118,7 +118,7 @@ impl Filter for Mark {
         let Self { computation, condition, held, marks } = self;
         held.clear();
         if let Some(condition) = condition {
-            condition.judge(&mut batch, held)?;
+            condition.judge(&mut batch, held, out)?;
         }
         marks.clear();
         computation.first(&mut batch, |at, value| {

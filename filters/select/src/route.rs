@@ -138,7 +138,7 @@ impl Router {
         chosen.clear();
         chosen.resize(batch.len(), unmatched);
         for (port, condition) in conditions.iter_mut().enumerate() {
-            condition.judge(&mut batch, held)?;
+            condition.judge(&mut batch, held, out)?;
             for (chosen, held) in chosen.iter_mut().zip(held.iter()) {
                 if *held && *chosen == unmatched {
                     *chosen = port;
@@ -168,7 +168,7 @@ impl Router {
         chosen.resize(batch.len(), unmatched);
         let mut sent = 0;
         for (port, condition) in conditions.iter_mut().enumerate() {
-            condition.judge(&mut batch, held)?;
+            condition.judge(&mut batch, held, out)?;
             let fit = held.iter().filter(|held| **held).count();
             if fit == 0 {
                 continue;

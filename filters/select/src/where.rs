@@ -14,7 +14,7 @@ sluice_core::register! {
     /// the fields, `sluice show functions` the functions; the page on expressions has the rest.
     ///
     /// `bpf` takes an expression in the syntax of tcpdump (`tcp port 443 and not net 10.0.0.0/8`). It is compiled for each
-    /// link type that comes; one that cannot be asked of a link type ends the run.
+    /// link type that comes; of one that it cannot be asked of, no packet is selected, and the user is told.
     ///
     /// ## Ports and drop reasons
     ///
@@ -87,7 +87,7 @@ struct Where {
 impl Filter for Where {
     fn process(&mut self, mut batch: Batch, out: &mut Output) -> Result<(), Error> {
         let Self { condition, rest, held } = self;
-        condition.judge(&mut batch, held)?;
+        condition.judge(&mut batch, held, out)?;
         match rest {
             Rest::Drop => {
                 let gone = batch.retain(|at| held[at]);

@@ -1,6 +1,6 @@
 //! Fields of tunnels and of IPsec.
 
-use sluice_wire::decode::gre;
+use sluice_wire::decode::{gre, mpls};
 use sluice_wire::layers::Proto;
 
 use super::link::{flag, header, int};
@@ -18,6 +18,29 @@ const fn gre_field(name: &'static str, read: FromHeader, about: &'static str) ->
 
 const fn vxlan(at: u8, width: u8, shift: u8, mask: u64) -> Number {
     Number::bits(Proto::Vxlan, at, width, shift, mask).and(Proto::VxlanGpe)
+}
+
+const fn bits(proto: Proto, at: u8, width: u8, shift: u8, mask: u64) -> Number {
+    Number::bits(proto, at, width, shift, mask)
+}
+
+const fn pppoe(at: u8, width: u8) -> Number {
+    Number::new(Proto::Pppoe, at, width).and(Proto::PppoeDiscovery)
+}
+
+/// Something about every label of a stack.
+macro_rules! mpls {
+    ($name:literal, $kind:ident, $label:ident => $value:expr, $about:literal) => {
+        Field::new(
+            $name,
+            Type::$kind,
+            Source::Header(Protos::of(&[Proto::Mpls]), |packet, at, each| {
+                let frame = packet.data.get(..packet.end()).unwrap_or_default();
+                mpls::stack(frame, at).any(|$label| each($value))
+            }),
+            $about,
+        )
+    };
 }
 
 pub(super) const TUNNEL: &[Field] = &[
@@ -54,6 +77,39 @@ pub(super) const TUNNEL: &[Field] = &[
     int("vxlan.flags", &[vxlan(0, 2, 0, 0xFFFF)], "the flags"),
     int("vxlan.gbp", &[vxlan(2, 2, 0, 0xFFFF)], "the group policy"),
     int("vxlan.vni", &[vxlan(4, 3, 0, 0xFF_FFFF)], "the virtual network"),
+    header("geneve", Proto::Geneve, "Geneve"),
+    int("geneve.version", &[bits(Proto::Geneve, 0, 1, 6, 3)], "the version"),
+    flag("geneve.flags.oam", &[bits(Proto::Geneve, 1, 1, 7, 1)], "whether it is a control packet"),
+    flag("geneve.flags.critical", &[bits(Proto::Geneve, 1, 1, 6, 1)], "whether an option must be understood"),
+    int("geneve.proto_type", &[Number::new(Proto::Geneve, 2, 2)], "the EtherType of what is carried"),
+    int("geneve.vni", &[Number::new(Proto::Geneve, 4, 3)], "the virtual network"),
+    header("gtp", Proto::GtpU, "GTP-U"),
+    int("gtp.flags", &[Number::new(Proto::GtpU, 0, 1)], "version and flags"),
+    int("gtp.message", &[Number::new(Proto::GtpU, 1, 1)], "the kind of message; 255 carries a packet"),
+    int("gtp.length", &[Number::new(Proto::GtpU, 2, 2)], "how much follows the first eight bytes")
+        .unit("bytes"),
+    int("gtp.teid", &[Number::new(Proto::GtpU, 4, 4)], "the tunnel endpoint"),
+    header("erspan", Proto::Erspan, "ERSPAN, type II or III"),
+    int("erspan.version", &[bits(Proto::Erspan, 0, 2, 12, 15)], "1 for type II, 2 for type III"),
+    int("erspan.vlan", &[bits(Proto::Erspan, 0, 2, 0, 0xFFF)], "the VLAN of the mirrored frame"),
+    int("erspan.cos", &[bits(Proto::Erspan, 2, 2, 13, 7)], "the class of service of the mirrored frame"),
+    int("erspan.spanid", &[bits(Proto::Erspan, 2, 2, 0, 0x3FF)], "the session that mirrors"),
+    header("teredo", Proto::Teredo, "Teredo"),
+    header("etherip", Proto::EtherIp, "Ethernet in IP"),
+    header("l2tp", Proto::L2tp, "L2TP"),
+    header("mpls", Proto::Mpls, "a stack of MPLS labels"),
+    mpls!("mpls.label", Int, label => Value::Int(label.label.into()), "the labels, from the top"),
+    mpls!("mpls.exp", Int, label => Value::Int(label.class.into()), "their traffic classes"),
+    mpls!("mpls.bottom", Bool, label => Value::Bool(label.is_bottom), "whether they are the last one"),
+    mpls!("mpls.ttl", Int, label => Value::Int(label.ttl.into()), "their times to live").unit("hops"),
+    header("pppoes", Proto::Pppoe, "PPP over Ethernet, session"),
+    header("pppoed", Proto::PppoeDiscovery, "PPP over Ethernet, discovery"),
+    int("pppoe.code", &[pppoe(1, 1)], "what a discovery packet is for; 0 in a session"),
+    int("pppoe.session_id", &[pppoe(2, 2)], "the session"),
+    int("pppoe.payload_length", &[pppoe(4, 2)], "the length of what follows").unit("bytes"),
+    header("esp", Proto::Esp, "the IP encapsulating security payload"),
+    int("esp.spi", &[Number::new(Proto::Esp, 0, 4)], "the security association"),
+    int("esp.sequence", &[Number::new(Proto::Esp, 4, 4)], "the sequence number"),
     header("ah", Proto::Ah, "the IP authentication header"),
     int("ah.next_header", &[Number::new(Proto::Ah, 0, 1)], "the kind of the next header"),
     int("ah.spi", &[Number::new(Proto::Ah, 4, 4)], "the security association"),

@@ -76,6 +76,8 @@ fn tcpdump_syntax_is_compiled_for_the_link_type_that_comes() {
     let batch = Packets::of(LinkType::RAW).frame(raw.clone()).build();
     assert_eq!(filter.pass(batch).unwrap(), [raw]);
     assert_eq!(filter.pass(Packets::new().frames(sorts()).build()).unwrap().len(), 3);
+    assert!(filter.pass(Packets::of(LinkType(999)).frames(sorts()).build()).unwrap().is_empty());
+    assert!(filter.notices()[0].message.starts_with("`ip host 10.0.0.1` cannot be asked of 999 frames"));
 }
 
 #[test]
