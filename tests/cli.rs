@@ -36,7 +36,7 @@ fn a_wrong_command_line_exits_with_2_and_says_what_was_meant() {
         (&["run", "pcap-rewrite", "--mode", "fast"], "invalid value 'fast'"),
         (&["show", "rewritee"], "there is no component or pipeline `rewritee`: did you mean `rewrite`?"),
         (&["check", "input=a.pcap"], "no pipeline is named"),
-        (&["show", "fields", "tpc."], "no field begins with `tpc.`: did you mean `tcp`?"),
+        (&["show", "fields", "tcp.prt"], "no field begins with `tcp.prt`: did you mean `tcp.port`?"),
         (&["show", "rewrite", "x"], "`x` means nothing after `rewrite`"),
         (&["eval", "tcp.prt == 80", "a.pcap"], "  tcp.prt == 80\n  ^^^^^^^"),
         (&["eval", ".status == 80", "a.pcap"], "this asks about records, and a capture has packets"),
@@ -136,7 +136,7 @@ fn a_graph_shows_ports_and_threads() {
     folder.write("p.yaml", SPLIT);
     let mermaid = succeeded(folder.sluice(&["graph", "p.yaml"]));
     assert!(mermaid.starts_with("flowchart LR\n"));
-    assert!(mermaid.contains("s2[\"select<br>filter select<br>2 threads\"]"), "{mermaid}");
+    assert!(mermaid.contains("s2[\"where<br>filter where<br>2 threads\"]"), "{mermaid}");
     assert!(mermaid.contains("s2 -->|rest: packets with layers| s4"), "{mermaid}");
     let dot = succeeded(folder.sluice(&["graph", "p.yaml", "--format", "dot"]));
     assert!(dot.starts_with("digraph \"p\" {\n") && dot.contains("s0 -> s1 [label=\"packets\"];"), "{dot}");
@@ -147,9 +147,9 @@ version: 1
 stages:
   - {source: pcap_file, path: in.pcap}
   - filter: decode
-  - {filter: select, protocols: [tcp], rest: port, workers: 2}
+  - {filter: where, where: tcp, rest: port, workers: 2}
   - {sink: pcap_file, path: tcp.pcap}
-  - {sink: pcap_file, path: rest.pcap, inputs: select.rest}
+  - {sink: pcap_file, path: rest.pcap, inputs: where.rest}
 ";
 
 #[test]

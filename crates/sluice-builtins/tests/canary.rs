@@ -11,7 +11,7 @@ fn every_built_in_crate_is_linked() {
         ("sluice-filter-aggregate", Kind::Filter, "count"),
         ("sluice-filter-packet", Kind::Filter, "decode"),
         ("sluice-filter-parse", Kind::Filter, "parse_json"),
-        ("sluice-filter-select", Kind::Filter, "select"),
+        ("sluice-filter-select", Kind::Filter, "where"),
     ] {
         let found = registry.get(kind, name).map(|component| component.krate);
         assert_eq!(found, Some(krate), "{kind} `{name}`");

@@ -14,8 +14,8 @@ stages:
     kind: packets
     count: 10000
   - filter: decode
-  - filter: select
-    ports: [80]
+  - filter: where
+    where: tcp.port == 80 or udp.port == 80
   - sink: 'null'
 ";
 

@@ -27,7 +27,7 @@ sluice::register! {
     ///
     /// ## See also
     ///
-    /// `select`, `limit`
+    /// `where`, `limit`
     filter by_size(prepare), Stateless, drops [TOO_SMALL, TOO_LARGE]
 }
 

@@ -37,7 +37,7 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `validate`, `rewrite`, `select`
+    /// `validate`, `rewrite`, `where`
     filter decode(prepare), Stateless, drops []
 }
 

@@ -55,7 +55,7 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `rewrite`, `select`
+    /// `rewrite`, `where`
     filter split_direction(prepare), Serial, drops []
 }
 

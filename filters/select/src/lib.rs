@@ -1,5 +1,5 @@
 //! Filters that let items through or not, send them somewhere, or say something about them: where, route, mark, set,
-//! select, sample, limit.
+//! sample, limit.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,5 @@ mod limit;
 mod mark;
 mod route;
 mod sample;
-mod select;
 mod set;
 mod r#where;

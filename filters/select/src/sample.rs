@@ -28,7 +28,7 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `limit`, `select`
+    /// `limit`, `where`
     filter sample(prepare), Stateless, drops [NOT_SAMPLED]
 }
 
