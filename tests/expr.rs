@@ -80,7 +80,14 @@ fn theirs(rows: &[Row], path: &Path) -> Option<Vec<u64>> {
     for check in ["ip", "tcp", "udp"] {
         command.args(["-o", &format!("{check}.check_checksum:TRUE")]);
     }
-    command.args(["-o", "tcp.desegment_tcp_streams:FALSE", "-o", "ip.defragment:FALSE"]);
+    command.args([
+        "-o",
+        "tcp.desegment_tcp_streams:FALSE",
+        "-o",
+        "ip.defragment:FALSE",
+        "-o",
+        "ipv6.defragment:FALSE",
+    ]);
     // Each is a table of its own; a table takes a limited number of columns.
     for row in rows {
         command.args(["-z", &format!("io,stat,0,{}", row.theirs)]);

@@ -30,8 +30,8 @@ pub(super) const fn address(name: &'static str, kind: Type, numbers: Numbers, ab
 
 const ETH_DST: Number = Number::new(Proto::Ethernet, 0, 6);
 const ETH_SRC: Number = Number::new(Proto::Ethernet, 6, 6);
-const fn eth(at: u8, mask: u64) -> Number {
-    Number::bits(Proto::Ethernet, at, 1, 0, mask)
+const fn eth(at: u8, bit: u8) -> Number {
+    Number::bits(Proto::Ethernet, at, 1, bit, 1)
 }
 
 pub(super) const ETHERNET: &[Field] = &[
@@ -39,12 +39,12 @@ pub(super) const ETHERNET: &[Field] = &[
     address("eth.dst", Type::Mac, &[ETH_DST], "the destination"),
     address("eth.src", Type::Mac, &[ETH_SRC], "the source"),
     address("eth.addr", Type::Mac, &[ETH_DST, ETH_SRC], "destination or source"),
-    flag("eth.dst.ig", &[eth(0, 1)], "whether the destination is a group"),
-    flag("eth.dst.lg", &[eth(0, 2)], "whether the destination is locally administered"),
-    flag("eth.src.ig", &[eth(6, 1)], "whether the source claims to be a group"),
-    flag("eth.src.lg", &[eth(6, 2)], "whether the source is locally administered"),
-    flag("eth.ig", &[eth(0, 1), eth(6, 1)], "whether destination or source is a group"),
-    flag("eth.lg", &[eth(0, 2), eth(6, 2)], "whether destination or source is locally administered"),
+    flag("eth.dst.ig", &[eth(0, 0)], "whether the destination is a group"),
+    flag("eth.dst.lg", &[eth(0, 1)], "whether the destination is locally administered"),
+    flag("eth.src.ig", &[eth(6, 0)], "whether the source claims to be a group"),
+    flag("eth.src.lg", &[eth(6, 1)], "whether the source is locally administered"),
+    flag("eth.ig", &[eth(0, 0), eth(6, 0)], "whether destination or source is a group"),
+    flag("eth.lg", &[eth(0, 1), eth(6, 1)], "whether destination or source is locally administered"),
     Field::new(
         "eth.type",
         Type::Int,
