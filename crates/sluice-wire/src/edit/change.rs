@@ -45,7 +45,8 @@ pub enum Effect {
     None,
     /// Fields have other values.
     Fields,
-    /// So has a port by which a tunnel is known: the layers have to be decoded again.
+    /// So has a field by which it may be known what follows, such as the port of a tunnel: the layers have to be decoded
+    /// again.
     Structure,
 }
 

@@ -67,7 +67,9 @@ fn visit<C: Change>(frame: &mut [u8], layers: &Layers, change: &mut C) -> Effect
     } else if let Some(at) = layers.find(Proto::Arp) {
         changed |= !pass.arp(at).is_none();
     }
-    let effect = if pass.moved { Effect::Structure } else { Effect::of(changed) };
+    // What MPLS carries is known by its first bits alone, which may be those of a MAC address.
+    let is_guessed = wants.macs && layers.headers().any(|(proto, _)| proto == Proto::Mpls);
+    let effect = if pass.moved || is_guessed { Effect::Structure } else { Effect::of(changed) };
     match wants.checksums {
         Checksums::Incremental | Checksums::Keep => {}
         Checksums::Recompute => whole::settle(frame, layers, false),

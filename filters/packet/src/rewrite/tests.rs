@@ -376,3 +376,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn layers_stay_true_where_a_mac_address_tells_what_mpls_carries() {
+    let frame = hex(
+        "0000 0000 0002 0200 0000 0001 0800 4500 00d6 0001 4000 402f 24d4 0a00 00cd 0a03 0056 0000 8847 0060 0040 \
+         0002 01c7 baff ffb6 0000 0000 9967 318e 0001 4000 4006 252a 0a02 0041 0a03 0018 00d2 0002",
+    );
+    for seed in 0..64 {
+        let mut rewrite = harness(&format!("  randomize_macs: {{seed: {seed}}}")).unwrap();
+        let outcome = rewrite.give(Packets::new().frame(&frame).build()).unwrap();
+        let Some(Batch::Packets(batch)) = outcome.port(MAIN) else { panic!("no packets") };
+        let (frame, data) = batch.iter().next().unwrap();
+        let again = sluice_core::Layers::decode(LinkType::ETHERNET, data, frame.wire);
+        assert_eq!(batch.layers(), [again], "{seed}");
+    }
+}
