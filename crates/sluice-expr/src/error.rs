@@ -72,8 +72,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Nobody meant another word by a longer one, and comparing takes time with the square of the length.
+const LONGEST_WORD: usize = 64;
+
 /// `: did you mean ...?`, or nothing where no known word is near.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    if word.len() > LONGEST_WORD {
+        return String::new();
+    }
     let word = word.to_ascii_lowercase();
     let alike = |known: &'a str| (strsim::normalized_damerau_levenshtein(&word, known), known);
     let best = known.into_iter().map(alike).max_by(|a, b| a.0.total_cmp(&b.0));

@@ -2,6 +2,8 @@
 
 mod constants;
 
+use std::collections::BTreeMap;
+
 use memchr::memmem::Finder;
 use regex::bytes::RegexBuilder;
 
@@ -26,7 +28,8 @@ pub(crate) struct Checker {
     needs_layers: bool,
     /// The first field of records.
     records: Option<(String, Span)>,
-    names: Vec<String>,
+    /// The names in paths, numbered.
+    names: BTreeMap<String, usize>,
 }
 
 impl Checker {
@@ -43,7 +46,13 @@ impl Checker {
             (None, Some(_)) => Needs::Records,
             (None, None) => Needs::Nothing,
         };
-        Ok((needs, self.names))
+        let mut names = vec![String::new(); self.names.len()];
+        for (name, number) in self.names {
+            if let Some(slot) = names.get_mut(number) {
+                *slot = name;
+            }
+        }
+        Ok((needs, names))
     }
 
     /// An expression as a condition.
@@ -158,11 +167,8 @@ impl Checker {
         match step {
             Step::Index(index) => PathStep::Index(*index),
             Step::Key(key) => {
-                let known = self.names.iter().position(|name| name == key);
-                PathStep::Key(known.unwrap_or_else(|| {
-                    self.names.push(key.clone());
-                    self.names.len() - 1
-                }))
+                let next = self.names.len();
+                PathStep::Key(*self.names.entry(key.clone()).or_insert(next))
             }
         }
     }

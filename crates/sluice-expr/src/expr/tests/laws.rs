@@ -295,6 +295,9 @@ fn a_hundred_thousand_parentheses_are_refused() {
     // What is only long is no trouble.
     let long = vec!["tcp.port == 1"; 100_000].join(" or ");
     assert!(Predicate::new(&long).is_ok());
+    let many: Vec<_> = (0..100_000).map(|number| format!(".a{number} == 1")).collect();
+    assert!(Predicate::new(&many.join(" or ")).is_ok());
+    assert!(Predicate::new(&"a".repeat(1_000_000)).is_err());
     let deep = format!("{}tcp{}", "(".repeat(100), ")".repeat(100));
     assert!(Predicate::new(&deep).is_ok());
 }
