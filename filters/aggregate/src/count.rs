@@ -45,7 +45,8 @@ sluice_core::register! {
     ///
     /// ## Ports and drop reasons
     ///
-    /// Takes packets with layers if there is `by`, records if there is `fields`, and else either. Gives records.
+    /// Takes packets if there is `by`, records if there is `fields`, and else either. Gives records. Packets that come
+    /// without layers are decoded here, which is cheapest where nobody else needs the layers.
     ///
     /// - `counted`: the item is part of a total
     ///
@@ -166,7 +167,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
                 "packets are counted by `by`, records by `fields`: expected one",
             ));
         }
-        (false, true) => (By::Packets(Box::new(Keys::new(unique(options.by)?))), PortType::Layers),
+        (false, true) => (By::Packets(Box::new(Keys::new(unique(options.by)?))), PortType::Packets),
         (true, false) => (By::Records(options.fields), PortType::Records),
         (true, true) => (By::Nothing, PortType::Any),
     };
@@ -183,7 +184,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
             lateness,
             latest: i64::MIN,
             watermark: i64::MIN,
-            noun: if takes == PortType::Layers { "packets" } else { "records" },
+            noun: if takes == PortType::Packets { "packets" } else { "records" },
             told: false,
             wanted: Vec::new(),
             key: Vec::new(),
