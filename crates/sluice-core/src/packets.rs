@@ -139,6 +139,8 @@ pub enum Role {
 #[derive(Debug)]
 pub(crate) struct Body {
     frames: Vec<Frame>,
+    /// The captured bytes of all frames: every stage counts them, and should not have to add them up.
+    bytes: u64,
     /// Empty until decoded, then as long as `frames`.
     layers: Vec<Layers>,
     /// How deep `layers` look into tunnels.
@@ -153,6 +155,7 @@ impl Default for Body {
     fn default() -> Self {
         Self {
             frames: Vec::new(),
+            bytes: 0,
             layers: Vec::new(),
             tunnels: DEFAULT_TUNNELS,
             extras: Vec::new(),
@@ -166,6 +169,7 @@ impl Default for Body {
 impl Recycle for Body {
     fn recycle(&mut self) {
         self.frames.clear();
+        self.bytes = 0;
         self.layers.clear();
         self.tunnels = DEFAULT_TUNNELS;
         self.extras.clear();
@@ -200,6 +204,7 @@ impl PacketBatch {
             frame.start() >= HEADROOM && frame.end() <= size,
             "{frame:?} lies outside its slab of {size} bytes"
         );
+        self.body.bytes += u64::from(frame.captured);
         self.body.frames.push(frame);
         self.body.layers.clear();
     }
@@ -222,7 +227,7 @@ impl PacketBatch {
 
     /// The captured bytes of all packets.
     pub fn bytes(&self) -> u64 {
-        self.body.frames.iter().map(|f| u64::from(f.captured)).sum()
+        self.body.bytes
     }
 
     /// What the file or interface said about all of them.
@@ -354,6 +359,8 @@ impl PacketBatch {
                     }
                 }
                 kept += 1;
+            } else {
+                body.bytes -= u64::from(body.frames[at].captured);
             }
         }
         body.extras.drain(extras..extra);
@@ -400,6 +407,7 @@ impl PacketBatch {
                 let mut frame = *frame;
                 frame.offset = place.start as u32;
                 frame.flags.set(Flags::OVERFLOW, false);
+                other.body.bytes += u64::from(frame.captured);
                 other.body.frames.push(frame);
             }
         }
@@ -419,6 +427,7 @@ impl PacketBatch {
     pub fn duplicate(&self, pools: &Pools) -> PacketBatch {
         let mut copy = pools.packets();
         copy.body.frames.extend_from_slice(&self.body.frames);
+        copy.body.bytes = self.body.bytes;
         copy.body.layers.extend_from_slice(&self.body.layers);
         copy.body.tunnels = self.body.tunnels;
         copy.body.extras.extend_from_slice(&self.body.extras);

@@ -27,6 +27,8 @@ impl Main<'_> {
 /// true. The other methods change the length of a packet and decode its layers again.
 pub struct Edit<'a> {
     frames: &'a mut [Frame],
+    /// The captured bytes of all frames.
+    total: &'a mut u64,
     layers: &'a mut [Layers],
     /// How deep the layers look into tunnels.
     tunnels: u8,
@@ -46,7 +48,16 @@ impl<'a> Edit<'a> {
             body.main.exclusive().map_or(Main::Shared(&[]), |buffer| Main::Exclusive(buffer.filled_mut()))
         };
         let (frames, layers, overflow) = (&mut body.frames, &mut body.layers, &mut body.overflow);
-        Self { frames, layers, tunnels: body.tunnels, main, overflow, info: &body.info, pools }
+        Self {
+            frames,
+            total: &mut body.bytes,
+            layers,
+            tunnels: body.tunnels,
+            main,
+            overflow,
+            info: &body.info,
+            pools,
+        }
     }
 }
 
@@ -136,6 +147,7 @@ impl Edit<'_> {
             return false;
         }
         frame.captured = captured as u32;
+        *self.total -= (old - captured) as u64;
         frame.wire = wire;
         frame.flags.set(Flags::TRUNCATED, frame.captured < wire);
         self.decode(at);
@@ -172,6 +184,7 @@ impl Edit<'_> {
         let frame = self.frames.get_mut(at)?;
         let resized = |length: usize| (length + len).saturating_sub(range.len());
         frame.captured = resized(captured) as u32;
+        *self.total = (*self.total + len as u64) - range.len() as u64;
         frame.wire = u32::try_from(resized(frame.wire as usize)).unwrap_or(u32::MAX);
         let (_, bytes, _) = self.packet(at)?;
         bytes.get_mut(range.start..range.start + len)

@@ -92,6 +92,7 @@ fn extras_stay_before_the_item_they_stood_before() {
     assert_eq!(batch.retain(|at, _| at == 1), 2);
     let places: Vec<u32> = batch.extras().iter().map(|e| e.before).collect();
     assert_eq!(places, [0, 0, 1, 1]);
+    assert_eq!(batch.bytes(), 1);
 }
 
 #[test]

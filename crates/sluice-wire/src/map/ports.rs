@@ -29,6 +29,12 @@ impl PortMap {
         }
     }
 
+    /// The same without the entries that change nothing: for a map behind which no other one comes.
+    pub fn effective(mut self) -> Self {
+        self.ranges.retain(|(first, last, target)| first != last || first != target);
+        self
+    }
+
     /// What the port becomes, or `None` if it is not mapped.
     #[inline]
     pub fn get(&self, port: u16) -> Option<u16> {

@@ -96,7 +96,7 @@ impl Rules {
             maps::ports("source_ports", &options.source_ports)?,
             maps::ports("destination_ports", &options.destination_ports)?,
         ];
-        let both_ports = maps::ports("ports", &options.ports)?;
+        let both_ports = maps::ports("ports", &options.ports)?.effective();
         let (macs, random_macs) = (maps::macs(&options.macs)?, maps::random_macs(options)?);
         let set_macs = set_macs(options)?;
         let checksums = match options.checksums {

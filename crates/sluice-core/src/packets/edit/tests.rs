@@ -142,6 +142,7 @@ proptest! {
                 }
             }
         }
+        prop_assert_eq!(batch.bytes(), model.iter().map(|(bytes, _)| bytes.len() as u64).sum::<u64>());
         prop_assert_eq!(contents(&batch), model);
         for (twin, before) in &twins {
             prop_assert_eq!(&contents(twin), before);
