@@ -30,7 +30,7 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `select`, `limit`
+    /// `where`, `limit`
     filter shift_time(prepare), Serial, drops []
 }
 
