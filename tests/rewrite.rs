@@ -53,12 +53,12 @@ fn any_number_of_workers_gives_the_same_bytes() {
     }
 }
 
-/// One copy as it is, and one rewritten.
+/// One copy as it is, and one rewritten, with a VLAN tag more.
 fn pipeline(rules: &str) -> String {
     format!(
         "version: 1\nparams: {{input: {{}}}}\nstages:\n  - {{source: pcap_file, id: in, path: '${{input}}'}}\n  \
          - {{sink: pcap_file, path: copy.pcap}}\n  - {{filter: decode, inputs: in}}\n  - filter: rewrite\n{rules}  \
-         - {{sink: pcap_file, path: rewritten.pcap}}\n"
+         - {{filter: vlan, push: [{{id: 7}}]}}\n  - {{sink: pcap_file, path: rewritten.pcap}}\n"
     )
 }
 
