@@ -8,6 +8,8 @@
 //! Addresses are those of the IP header, also where a routing header names another final destination. A packet in a
 //! tunnel belongs to the flow of the tunnel; that of its own is told by [`Layers::inner`].
 
+pub mod community;
+
 use std::net::IpAddr;
 
 use crate::decode::{self, array, be16, be32, icmpv4, icmpv6};
@@ -131,8 +133,9 @@ pub fn quoted(frame: &[u8], layers: &Layers) -> Option<Layers> {
     is_error.then(|| decode::quoted(frame, at + icmpv4::LEN, layers.l3_end().min(frame.len()))).flatten()
 }
 
+/// The VLAN ids of a packet as its [`Key`] has them.
 #[inline(always)]
-fn vlans(frame: &[u8], layers: &Layers) -> u64 {
+pub fn vlans(frame: &[u8], layers: &Layers) -> u64 {
     match layers.network {
         // A tag is never the first header, and most frames have none.
         0 | 1 => 0,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::decode;
 use crate::flow;
 use crate::link::LinkType;
+use crate::pseudo;
 
 /// How many headers are recorded for one frame; what is nested deeper ends with [`Stop::TooDeep`].
 pub const MAX_HEADERS: usize = 12;
@@ -428,6 +429,13 @@ impl Layers {
     #[inline]
     pub fn l3_end(&self) -> usize {
         self.l3_end as usize
+    }
+
+    /// Where the payload of the outermost IP packet ends by the account of its length field, which may be past what was
+    /// captured. Without an IP header, or where the field says nothing, the same as [`l3_end`](Self::l3_end).
+    #[inline]
+    pub fn claimed_end(&self, frame: &[u8]) -> usize {
+        pseudo::claimed_end(frame, self)
     }
 
     /// The offset of the first byte after the last header found.
