@@ -1,5 +1,6 @@
 //! What is wrong with an expression is said with its place.
 
+use sluice_expr::Span;
 use sluice_expr::bpf::{Filter, Options};
 use sluice_wire::link::LinkType;
 
@@ -128,15 +129,19 @@ fn nesting_and_length_have_limits() {
     for text in [
         format!("{}tcp{}", "(".repeat(100_000), ")".repeat(100_000)),
         format!("{}tcp", "not ".repeat(100_000)),
+        format!("{}tcp", "!".repeat(100_000)),
         format!("host {}10.0.0.1{}", "(".repeat(100_000), ")".repeat(100_000)),
         format!("{}len{} > 1", "(".repeat(100_000), ")".repeat(100_000)),
         format!("{}1{} > 1", "ip[".repeat(100_000), "]".repeat(100_000)),
         format!("{}1 > 1", "- ".repeat(100_000)),
+        format!("{}1 > 1", "-".repeat(100_000)),
         format!("len{} > 1", " + 1".repeat(100_000)),
         format!("len{} > 1", " % 3".repeat(100_000)),
     ] {
         let error = text.parse::<Filter>().unwrap_err();
         assert!(error.message().contains("128"), "{}", error.message());
+        let Span { start, end } = error.span();
+        assert!(start < end && end <= text.len(), "{start} to {end} of {}", text.len());
     }
     let long = "tcp or ".repeat(200_000);
     assert_eq!(long.parse::<Filter>().unwrap_err().message(), "the expression is longer than 1048576 bytes");

@@ -5,7 +5,12 @@
 use std::path::Path;
 use std::{env, fs, io};
 
+use sluice_expr::bpf::{Filter, Insn, Options};
+use sluice_expr::{expr, fields};
 use sluice_testkit::traffic;
+use sluice_wire::link::LinkType;
+
+mod texts;
 
 fn put(folder: &Path, target: &str, name: String, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder.join(target))?;
@@ -48,6 +53,50 @@ fn pcapng(frames: &[Vec<u8>], big_endian: bool) -> Vec<u8> {
     file
 }
 
+/// A program as the target `machine` reads it.
+fn program(filter: &str, live: bool) -> Option<Vec<u8>> {
+    let options = Options { live, ..Options::file(LinkType::ETHERNET) };
+    let program = filter.parse::<Filter>().ok()?.compile(options).ok()?;
+    let insns = program.insns();
+    let bytes =
+        |Insn { code, jt, jf, k }: &Insn| [&code.to_le_bytes()[..], &[*jt, *jf], &k.to_le_bytes()].concat();
+    let mut whole = vec![u8::try_from(insns.len()).ok()?];
+    whole.extend(insns.iter().flat_map(bytes));
+    Some(whole)
+}
+
+/// The words of these texts and more, as libFuzzer takes them for building blocks.
+fn dictionary<'a>(texts: &[&'a str], more: impl Iterator<Item = &'a str>) -> String {
+    let words = texts.iter().flat_map(|text| text.split([' ', '(', ')', '{', '}', ',']));
+    let words: std::collections::BTreeSet<&str> = words.chain(more).collect();
+    let plain = words.iter().filter(|word| !word.is_empty() && !word.contains(['"', '\\']));
+    plain.map(|word| format!("\"{word}\"\n")).collect()
+}
+
+/// The seeds of the targets that read expressions, each with a frame.
+fn expressions(folder: &Path, frames: &[Vec<u8>]) -> io::Result<()> {
+    for (at, text) in texts::EXPRESSIONS.iter().enumerate() {
+        put(
+            folder,
+            "expression",
+            format!("text-{at:02}"),
+            &[text.as_bytes(), &[0, 0], &frames[at]].concat(),
+        )?;
+    }
+    for (at, text) in texts::FILTERS.iter().enumerate() {
+        put(folder, "filter", format!("text-{at:02}"), &[text.as_bytes(), &[0, 0], &frames[at]].concat())?;
+        for (name, live) in [("file", false), ("live", true)] {
+            if let Some(program) = program(text, live) {
+                put(folder, "machine", format!("{name}-{at:02}"), &[program, frames[at].clone()].concat())?;
+            }
+        }
+    }
+    let names =
+        fields::all().map(|field| field.name).chain(expr::FUNCTIONS.iter().map(|function| function.name));
+    fs::write(folder.join("expression.dict"), dictionary(texts::EXPRESSIONS, names))?;
+    fs::write(folder.join("filter.dict"), dictionary(texts::FILTERS, std::iter::empty()))
+}
+
 fn main() -> io::Result<()> {
     let folder = env::args().nth(1).ok_or_else(|| io::Error::other("usage: seeds FOLDER"))?;
     let folder = Path::new(&folder);
@@ -82,5 +131,5 @@ fn main() -> io::Result<()> {
             put(folder, target, format!("pcapng-{name}"), &pcapng(&frames[..6], big_endian))?;
         }
     }
-    Ok(())
+    expressions(folder, &frames)
 }

@@ -19,7 +19,6 @@
 pub mod ast;
 mod build;
 mod codegen;
-mod fuzz;
 mod lexer;
 mod listing;
 mod machine;
@@ -34,7 +33,6 @@ use std::str::FromStr;
 
 use crate::error::Error;
 pub use codegen::Options;
-pub use fuzz::{fuzz_program, fuzz_text};
 pub use machine::{Ancillary, Machine, Verdict};
 pub use program::{Insn, Invalid, Program};
 

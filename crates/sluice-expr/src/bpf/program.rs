@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::machine::place;
+
 /// The parts of an instruction's code, as in the Linux header `bpf_common.h`.
 #[allow(missing_docs, reason = "the names are those of the header")]
 pub mod code {
@@ -105,10 +107,12 @@ impl Program {
         self.0.iter().all(|insn| insn.code & 7 != code::RET || (insn.code == code::RET && insn.k == 0))
     }
 
-    /// Whether the Linux kernel takes the program as a socket filter: it is short enough and never jumps back.
+    /// Whether the Linux kernel takes the program as a socket filter: it is short enough, never jumps back, reads no word
+    /// of memory that it may not have written, and asks of a packet only what the kernel tells.
     pub fn is_attachable(&self) -> bool {
-        let back = |insn: &Insn| insn.code == code::JMP | code::JA && insn.k as i32 <= 0 && insn.k != 0;
-        self.0.len() <= KERNEL_MAX && !self.0.iter().any(back)
+        let is_known =
+            |insn: &Insn| insn.code & (7 | 0xE0) != code::LD | code::ABS || place::is_known(insn.k);
+        self.0.len() <= KERNEL_MAX && self.0.iter().all(is_known) && writes_before_it_reads(&self.0)
     }
 }
 
@@ -170,7 +174,7 @@ fn check(insns: &[Insn]) -> Result<(), Invalid> {
                     return Err(Invalid::Jump(at));
                 }
             }
-            JMP if insn.code & 0xF0 <= JSET && insn.code & !(7 | X | 0xF0) == 0 => {
+            JMP if matches!(insn.code & !(7 | X), JEQ | JGT | JGE | JSET) => {
                 inside(insn.jt.into())?;
                 inside(insn.jf.into())?;
             }
@@ -195,7 +199,42 @@ fn alu(at: usize, insn: &Insn) -> Result<(), Invalid> {
     match insn.code & !(7 | X) {
         DIV | MOD if constant && insn.k == 0 => Err(Invalid::Operand(at)),
         LSH | RSH if constant && insn.k > 31 => Err(Invalid::Operand(at)),
-        ADD | SUB | MUL | DIV | OR | AND | LSH | RSH | NEG | MOD | XOR => Ok(()),
+        NEG if constant => Ok(()),
+        ADD | SUB | MUL | DIV | OR | AND | LSH | RSH | MOD | XOR => Ok(()),
         _ => Err(Invalid::Code(at, insn.code)),
     }
+}
+
+/// Whether each word of memory is written before it is read, whichever way the program takes; not if it jumps back.
+fn writes_before_it_reads(insns: &[Insn]) -> bool {
+    use code::*;
+    // A bit for each word that is written on every way that was seen to an instruction.
+    let mut written = vec![u16::MAX; insns.len()];
+    let mut here = 0_u16;
+    for (at, insn) in insns.iter().enumerate() {
+        here &= written.get(at).copied().unwrap_or_default();
+        let mut jump = |skipped: u32| {
+            if let Some(there) = written.get_mut(at + 1 + skipped as usize) {
+                *there &= here;
+            }
+        };
+        match insn.code {
+            ST | STX => here |= 1 << insn.k,
+            code if matches!(code & !1, MEM) && here & 1 << insn.k == 0 => return false,
+            code if code == JMP | JA => {
+                if (insn.k as i32) < 0 {
+                    return false;
+                }
+                jump(insn.k);
+                here = u16::MAX;
+            }
+            code if code & 7 == JMP => {
+                jump(insn.jt.into());
+                jump(insn.jf.into());
+                here = u16::MAX;
+            }
+            _ => {}
+        }
+    }
+    true
 }

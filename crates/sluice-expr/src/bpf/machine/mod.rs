@@ -38,6 +38,11 @@ pub(super) mod place {
     pub const VLAN_TAG: u32 = ANCILLARY + 44;
     pub const VLAN_PRESENT: u32 = ANCILLARY + 48;
     pub const VLAN_TPID: u32 = ANCILLARY + 60;
+
+    /// Whether the kernel knows what is meant by a load from here. There are 16 words, of which we read but a few.
+    pub const fn is_known(at: u32) -> bool {
+        at < ANCILLARY || (at <= VLAN_TPID && at.is_multiple_of(4))
+    }
 }
 
 /// A program made ready to run.

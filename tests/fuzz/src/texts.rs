@@ -1,0 +1,53 @@
+//! Expressions to begin with: every construct of both languages.
+
+/// Typed expressions.
+pub const EXPRESSIONS: &[&str] = &[
+    "tcp.port == 443 and ip.ttl < 5",
+    "ip.addr in {10.0.0.0/8, 192.168.0.1..192.168.0.9} or ip6.src == 2001:db8::/32",
+    "not (tcp.flags & 0x12 == 0x10) xor udp",
+    "payload contains 47:45:54 or payload matches \"^GET /[a-z]+\"",
+    "any tcp.port !== 80 && all ip.ttl >= 64",
+    "tcp.port not in {80, 1000..9999} || eth.src[0:3] == 02:00:00",
+    "if tcp then tcp.len else udp.length",
+    "(frame.len - 14) * 2 / 3 % 7 + -1 > 64KiB",
+    "ip.src#2 == 10.0.0.1 and ip.src#-1 != fe80::1",
+    "frame.time >= 2024-05-01T12:00:00Z and frame.time_delta < 1h30m",
+    "is_private(ip.src) and not is_multicast(ip.dst)",
+    "len(payload) > 10 and entropy(payload) > 7.5 and count(vlan.id) == 2",
+    "lower(.user.name) == 'alice' and .items[0] == 1",
+    ".\"user-agent\" contains r\"\\x\" or record.line matches \"a{2,3}\"",
+    ".a > 5 and .b ~ \"(?i)x\" and .c <= 1.5e3 and .d and .g === 1",
+    "default(.status, 200) lt 400 and concat(.b, \"-\", .a) ne \"\"",
+    "vlan.id bitand 0xfff eq 5 or mpls or arp.opcode == \"request\"",
+    "hash(ip.src, tcp.port) % 16 == 3",
+    "record.time - 5s < .a",
+    "payload[-4:] == \"\\r\\n\\r\\n\" or payload[2-5] == 00:01:02:03",
+];
+
+/// Filters in the syntax of tcpdump.
+pub const FILTERS: &[&str] = &[
+    "tcp port 443 and not host 10.0.0.1",
+    "src and dst net 192.168 or dst net fe80::/10",
+    "ether host 02:00:00:00:00:01 and ether proto \\arp",
+    "net 0.0.0.3 mask 0.0.0.255 or arp host 10.1.2.3",
+    "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0 && ip[0] & 0xf != 5",
+    "ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2) != 0",
+    "vlan 100 and vlan 200 and udp portrange 6000-6008",
+    "mpls 100000 and mpls 1024 and host 10.0.0.1",
+    "pppoes 7 and ip6 proto 17",
+    "geneve 11 and ip and tcp dst port http",
+    "vxlan 42 and ip or udp port 4789",
+    "ip6 protochain 6 or ip protochain \\icmp",
+    "ip broadcast or ether multicast or ip6 multicast",
+    "less 100 or greater 1000 or len % 7 = 3",
+    "llc xid or iso or clnp or isis l1 or stp or ipx or netbeui",
+    "decnet src 10.123 or atalk or aarp or rarp or lat or moprc",
+    "wlan type mgt subtype beacon or wlan addr1 02:00:00:00:00:01 or dir fromds",
+    "on em0 and rnr 5 and action pass and reason match and srnr 3",
+    "lane or metac or vpi 3 and vci 5 or oam or connectmsg",
+    "inbound and ifindex 3 or outbound",
+    "icmp[icmptype] = icmp-echo or icmp6[icmp6type] = icmp6-echo",
+    "sctp or esp or ah or vrrp or carp or pim or igmp or igrp",
+    "port (80 or 443) and not (src port ssh or 53)",
+    "byte 12 = 8 or 1 = 2 or radio[0] = 1",
+];
