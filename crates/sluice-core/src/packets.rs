@@ -198,6 +198,7 @@ impl PacketBatch {
     ///
     /// # Panics
     /// When its range, headroom included, does not lie inside the main slab.
+    #[inline]
     pub fn push(&mut self, frame: Frame) {
         let size = self.body.main.bytes().len();
         assert!(

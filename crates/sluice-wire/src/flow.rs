@@ -74,6 +74,51 @@ impl Key {
     }
 }
 
+/// The key of a flow over IPv4 with ports and without VLAN ids, in little room: most flows are such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Compact {
+    /// The lesser endpoint: its address, and then its port in the lowest 16 bits.
+    pub lower: u64,
+    /// The greater endpoint.
+    pub upper: u64,
+    /// The IP protocol number.
+    pub protocol: u8,
+}
+
+impl Compact {
+    #[inline(always)]
+    pub(crate) fn new(source: (u32, u16), destination: (u32, u16), protocol: u8) -> Self {
+        let [a, b] = [source, destination].map(|(address, port)| u64::from(address) << 16 | u64::from(port));
+        Self { lower: a.min(b), upper: a.max(b), protocol }
+    }
+
+    /// The flow of an Ethernet frame whose layers nobody needs; `None` where it takes decoding to know it.
+    #[inline]
+    pub fn of_frame(frame: &[u8]) -> Option<Self> {
+        decode::flow4(frame)
+    }
+
+    /// The same of a packet with these layers; `None` where the flow has no compact key.
+    #[inline]
+    pub fn of(frame: &[u8], layers: &Layers) -> Option<Self> {
+        let ((Proto::Ipv4, network), (transport, at)) = (layers.network()?, layers.transport()?) else {
+            return None;
+        };
+        if !transport.has_ports() || layers.find(Proto::Vlan).is_some() {
+            return None;
+        }
+        let (from, to) = decode::ports(frame, at)?;
+        let (source, destination) = (be32(frame, network + 12)?, be32(frame, network + 16)?);
+        Some(Self::new((source, from), (destination, to), layers.protocol))
+    }
+
+    /// Equal to [`Layers::flow_hash`] of its packets.
+    #[inline(always)]
+    pub fn hash(&self) -> u64 {
+        finish(mix(self.lower ^ K[0], self.upper ^ K[1]), self.protocol.into(), 0)
+    }
+}
+
 /// The ports and the protocol by which a packet counts, and the layers of the quoted packet if it is an ICMP error.
 struct Ends {
     quoted: Option<Layers>,
@@ -160,9 +205,8 @@ fn finish(mixed: u64, protocol: u64, vlans: u64) -> u64 {
 
 #[inline(always)]
 pub(crate) fn hash_v4(a: (u32, u16), b: (u32, u16), protocol: u8, vlans: u64) -> u64 {
-    let a = (u64::from(a.0) << 16) | u64::from(a.1);
-    let b = (u64::from(b.0) << 16) | u64::from(b.1);
-    finish(mix(a.min(b) ^ K[0], a.max(b) ^ K[1]), u64::from(protocol), vlans)
+    let Compact { lower, upper, .. } = Compact::new(a, b, protocol);
+    finish(mix(lower ^ K[0], upper ^ K[1]), u64::from(protocol), vlans)
 }
 
 #[inline(always)]

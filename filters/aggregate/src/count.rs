@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::quantity::Duration;
 use sluice_core::{
-    Batch, Error, Filter, OptionError, Output, PacketBatch, PortType, Ports, Prepared, Reason, RecordBatch,
-    prepared, tape,
+    Batch, Error, Filter, Layers, OptionError, Output, PacketBatch, PortType, Ports, Prepared, Reason,
+    RecordBatch, prepared, tape,
 };
 
 use field::{Field, Packet};
@@ -234,7 +234,7 @@ struct Count {
 }
 
 impl Count {
-    fn packets(&mut self, mut batch: PacketBatch) {
+    fn packets(&mut self, batch: &PacketBatch) {
         let Self { by, windows, latest, .. } = self;
         let By::Packets(keys) = by else {
             for frame in batch.frames() {
@@ -244,11 +244,21 @@ impl Count {
             }
             return;
         };
-        let info = Arc::clone(batch.info());
-        for (frame, data, layers) in batch.decoded() {
+        let (info, decoded) = (batch.info(), batch.layers());
+        // Layers that nobody else will see are not kept, which spares the way through memory.
+        let mut found = Layers::default();
+        for (at, (frame, data)) in batch.iter().enumerate() {
             let (window, room) = windows.at(frame.time);
             *latest = frame.time.max(*latest);
             let link = info.link(frame.interface);
+            let layers = match decoded.get(at) {
+                Some(layers) => layers,
+                None if window.undecoded(keys, frame, data, link, room) => continue,
+                None => {
+                    found.decode_again(link, data, frame.wire, batch.tunnels());
+                    &found
+                }
+            };
             window.packet(keys, &Packet { frame, data, layers, link }, room);
         }
     }
@@ -297,7 +307,7 @@ impl Filter for Count {
         match batch {
             Batch::Packets(batch) => {
                 self.noun = "packets";
-                self.packets(batch);
+                self.packets(&batch);
             }
             Batch::Records(batch) => self.records(&batch),
         }

@@ -2,8 +2,8 @@
 //! headers, over Ethernet without tags.
 //!
 //! Everything else, and everything odd about such a frame, is left to the general decoders, with which this must agree.
-//! TCP over IPv4 is by far the most common and has a way of its own, which ends in one value without a branch: the
-//! compiler then writes it to where it belongs instead of moving it there in pieces.
+//! Those over IPv4 are by far the most common and end in one value: the compiler then writes it to where it belongs
+//! instead of moving it there in pieces.
 
 use super::{array, clamp, ethernet, ipv4, ipv6, tcp, tunnel, udp};
 use crate::flow;
@@ -14,12 +14,12 @@ const UPPER_4: usize = IP + ipv4::LEN;
 const UPPER_6: usize = IP + ipv6::LEN;
 const VERSION_AND_LENGTH: u8 = 0x45;
 
-const PROTOS: [Proto; MAX_HEADERS] = {
+const fn protos(transport: Proto) -> [Proto; MAX_HEADERS] {
     let mut protos = [Proto::Ethernet; MAX_HEADERS];
     protos[1] = Proto::Ipv4;
-    protos[2] = Proto::Tcp;
+    protos[2] = transport;
     protos
-};
+}
 
 const OFFSETS: [u16; MAX_HEADERS] = {
     let mut offsets = [0; MAX_HEADERS];
@@ -28,79 +28,71 @@ const OFFSETS: [u16; MAX_HEADERS] = {
     offsets
 };
 
-/// The layers of a frame with TCP over IPv4, if it is one.
+/// What all that is said about a frame with TCP or UDP over IPv4 follows from.
+struct Found {
+    source: (u32, u16),
+    destination: (u32, u16),
+    protocol: u8,
+    end: usize,
+    payload: usize,
+}
+
+impl Found {
+    #[inline(always)]
+    fn v4(frame: &[u8]) -> Option<Self> {
+        let head: &[u8; UPPER_4 + udp::LEN] = frame.first_chunk()?;
+        let half = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+        let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let fragment = half(IP + 6) & (ipv4::MORE_FRAGMENTS | ipv4::FRAGMENT_OFFSET);
+        if half(12) != ethernet::IPV4 || head[IP] != VERSION_AND_LENGTH || fragment != 0 {
+            return None;
+        }
+        let (protocol, end) = (head[IP + 9], IP + usize::from(half(IP + 2)));
+        let ports = (half(UPPER_4), half(UPPER_4 + 2));
+        let payload = match protocol {
+            tcp::NUMBER => after_tcp(frame, UPPER_4, end)?,
+            udp::NUMBER => after_udp(frame, UPPER_4, end, ports)?,
+            _ => return None,
+        };
+        let (source, destination) = ((word(IP + 12), ports.0), (word(IP + 16), ports.1));
+        Some(Self { source, destination, protocol, end, payload })
+    }
+}
+
+/// The layers of a frame with TCP or UDP over IPv4, if it is one.
 #[inline(always)]
-pub(super) fn tcp4(frame: &[u8]) -> Option<Layers> {
-    let head: &[u8; UPPER_4 + tcp::LEN] = frame.first_chunk()?;
-    let ip = ipv4::view(head, IP)?;
-    let is_ip = head[12..14] == ethernet::IPV4.to_be_bytes() && head[IP] == VERSION_AND_LENGTH;
-    let fragment =
-        u16::from_be_bytes([head[IP + 6], head[IP + 7]]) & (ipv4::MORE_FRAGMENTS | ipv4::FRAGMENT_OFFSET);
-    if !is_ip || fragment != 0 || head[IP + 9] != tcp::NUMBER {
-        return None;
-    }
-    let end = IP + usize::from(ip.get_total_length());
-    let header = usize::from(head[UPPER_4 + 12] >> 4) * 4;
-    if header < tcp::LEN || UPPER_4 + header > end || end > frame.len() {
-        return None;
-    }
-    let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let ports = word(UPPER_4);
+pub(super) fn v4(frame: &[u8]) -> Option<Layers> {
+    let Found { source, destination, protocol, end, payload } = Found::v4(frame)?;
     Some(Layers {
-        flow_hash: flow::hash_v4(
-            (word(IP + 12), (ports >> 16) as u16),
-            (word(IP + 16), ports as u16),
-            tcp::NUMBER,
-            0,
-        ),
+        flow_hash: flow::hash_v4(source, destination, protocol, 0),
         l3_end: clamp(end),
         end: clamp(end),
-        payload: clamp(UPPER_4 + header),
+        payload: clamp(payload),
         offsets: OFFSETS,
         ethertype: ethernet::IPV4,
-        protos: PROTOS,
+        protos: if protocol == tcp::NUMBER { protos(Proto::Tcp) } else { protos(Proto::Udp) },
         count: 3,
         network: 1,
         transport: 2,
-        protocol: tcp::NUMBER,
+        protocol,
         ..Layers::default()
     })
 }
 
-/// Writes the layers of a frame with UDP over IPv4, or with TCP or UDP over IPv6, if it is one.
+/// The flow of a frame with TCP or UDP over IPv4, if it is one.
 #[inline(always)]
-pub(super) fn other(frame: &[u8], layers: &mut Layers) -> bool {
-    match array(frame, 12).map(|bytes| u16::from_be_bytes(*bytes)) {
-        Some(ethernet::IPV4) => udp4(frame, layers).is_some(),
-        Some(ethernet::IPV6) => v6(frame, layers).is_some(),
-        _ => false,
-    }
+pub(crate) fn flow4(frame: &[u8]) -> Option<flow::Compact> {
+    let Found { source, destination, protocol, .. } = Found::v4(frame)?;
+    Some(flow::Compact::new(source, destination, protocol))
 }
 
+/// Writes the layers of a frame with TCP or UDP over IPv6, if it is one.
 #[inline(always)]
-fn udp4(frame: &[u8], layers: &mut Layers) -> Option<()> {
-    let head: &[u8; UPPER_4 + udp::LEN] = frame.first_chunk()?;
-    let half = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
-    let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let fragment = half(IP + 6) & (ipv4::MORE_FRAGMENTS | ipv4::FRAGMENT_OFFSET);
-    if head[IP] != VERSION_AND_LENGTH || fragment != 0 || head[IP + 9] != udp::NUMBER {
-        return None;
-    }
-    let end = IP + usize::from(half(IP + 2));
-    let ports = (half(UPPER_4), half(UPPER_4 + 2));
-    let payload = after_udp(frame, UPPER_4, end, ports)?;
-    let hash = flow::hash_v4((word(IP + 12), ports.0), (word(IP + 16), ports.1), udp::NUMBER, 0);
-    write(layers, [Proto::Ipv4, Proto::Udp], UPPER_4, end, payload);
-    (layers.ethertype, layers.protocol, layers.flow_hash) = (ethernet::IPV4, udp::NUMBER, hash);
-    Some(())
-}
-
-#[inline(always)]
-fn v6(frame: &[u8], layers: &mut Layers) -> Option<()> {
+pub(super) fn v6(frame: &[u8], layers: &mut Layers) -> Option<()> {
     let head: &[u8; UPPER_6 + udp::LEN] = frame.first_chunk()?;
     let half = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
     let (length, protocol) = (usize::from(half(IP + 4)), head[IP + 6]);
-    if head[IP] >> 4 != 6 || length == 0 {
+    if half(12) != ethernet::IPV6 || head[IP] >> 4 != 6 || length == 0 {
         return None;
     }
     let end = UPPER_6 + length;
@@ -112,7 +104,10 @@ fn v6(frame: &[u8], layers: &mut Layers) -> Option<()> {
     };
     let address = |at| array(head, at).map(|bytes| u128::from_be_bytes(*bytes));
     let hash = flow::hash_v6((address(IP + 8)?, ports.0), (address(IP + 24)?, ports.1), protocol, 0);
-    write(layers, [Proto::Ipv6, proto], UPPER_6, end, payload);
+    (layers.protos[1], layers.protos[2]) = (Proto::Ipv6, proto);
+    (layers.offsets[1], layers.offsets[2]) = (IP as u16, UPPER_6 as u16);
+    (layers.count, layers.network, layers.transport) = (3, 1, 2);
+    (layers.l3_end, layers.end, layers.payload) = (clamp(end), clamp(end), clamp(payload));
     (layers.ethertype, layers.protocol, layers.flow_hash) = (ethernet::IPV6, protocol, hash);
     Some(())
 }
@@ -130,12 +125,4 @@ fn after_udp(frame: &[u8], at: usize, end: usize, (source, destination): (u16, u
     let length = usize::from(u16::from_be_bytes(*array(frame, at + 4)?));
     let is_even = length >= udp::LEN && at + length <= end && end <= frame.len();
     (is_even && tunnel::of_ports(source, destination).is_none()).then_some(at + udp::LEN)
-}
-
-#[inline(always)]
-fn write(layers: &mut Layers, [network, transport]: [Proto; 2], upper: usize, end: usize, payload: usize) {
-    (layers.protos[1], layers.protos[2]) = (network, transport);
-    (layers.offsets[1], layers.offsets[2]) = (IP as u16, upper as u16);
-    (layers.count, layers.network, layers.transport) = (3, 1, 2);
-    (layers.l3_end, layers.end, layers.payload) = (clamp(end), clamp(end), clamp(payload));
 }

@@ -365,7 +365,7 @@ fn clamp(offset: usize) -> u32 {
 #[inline]
 pub(crate) fn decode(layers: &mut Layers, link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) {
     if link.is_ethernet()
-        && let Some(found) = common::tcp4(frame)
+        && let Some(found) = common::v4(frame)
     {
         *layers = found;
     } else {
@@ -376,7 +376,7 @@ pub(crate) fn decode(layers: &mut Layers, link: LinkType, frame: &[u8], wire_len
 #[inline(never)]
 fn less_common(layers: &mut Layers, link: LinkType, frame: &[u8], wire_len: u32, tunnels: u8) {
     *layers = Layers::default();
-    if !(link.is_ethernet() && common::other(frame, layers)) {
+    if !(link.is_ethernet() && common::v6(frame, layers).is_some()) {
         general(link, frame, wire_len, tunnels, layers);
     }
 }
@@ -407,6 +407,12 @@ fn other_link(link: LinkType, cursor: &mut Cursor<'_>) -> Step {
         _ if link.is_raw_ip() => cursor.ip(),
         _ => Err(Stop::Unsupported),
     }
+}
+
+/// See [`flow::Compact::of_frame`].
+#[inline]
+pub(crate) fn flow4(frame: &[u8]) -> Option<flow::Compact> {
+    common::flow4(frame)
 }
 
 /// Finds the headers of the IP packet that an ICMP error quotes at `at`, up to `end`.

@@ -110,8 +110,12 @@ fn the_common_frames_take_the_short_cut() {
         for kind in [Kind::Tcp, Kind::Udp] {
             let frame = Spec::new(kind, source, destination).frame();
             let mut layers = Layers::default();
-            let found = common::tcp4(&frame).or(common::other(&frame, &mut layers).then_some(layers));
-            assert_eq!(found, Some(step_by_step(&frame, frame.len() as u32)), "{kind:?} {source}");
+            let found = common::v4(&frame).or(common::v6(&frame, &mut layers).and(Some(layers)));
+            let general = step_by_step(&frame, frame.len() as u32);
+            assert_eq!(found, Some(general), "{kind:?} {source}");
+            let flow = flow::Compact::of_frame(&frame);
+            assert_eq!(flow, flow::Compact::of(&frame, &general));
+            assert_eq!(flow.map(|flow| flow.hash()), source.contains('.').then(|| general.flow_hash()));
         }
     }
 }

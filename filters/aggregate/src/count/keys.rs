@@ -6,7 +6,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use sluice_core::Frame;
+use sluice_wire::flow::Compact;
 use sluice_wire::layers::{MAX_HEADERS, Proto};
+use sluice_wire::link::LinkType;
 
 use super::field::{Field, Form, NARROW, Names, Packet, View, WIDE};
 use super::page::{Cell, Page};
@@ -64,6 +67,12 @@ impl Staged {
         self.keys.clear();
         self.items.clear();
     }
+
+    #[inline]
+    fn flow(&mut self, flow: Compact, frame: &Frame) {
+        self.keys.extend_from_slice(&compact(flow));
+        self.items.push(item(frame, flow.hash()));
+    }
 }
 
 impl Keys {
@@ -90,16 +99,27 @@ impl Keys {
         self.fields.iter().flat_map(|field| field.columns()).copied()
     }
 
+    /// Does the same with a packet that was not decoded, if that was not needed.
+    #[inline]
+    pub fn stage_undecoded(
+        &self,
+        frame: &Frame,
+        data: &[u8],
+        link: LinkType,
+        staged: &mut [Staged; 2],
+    ) -> bool {
+        let wanted = self.is_flow && link.is_ethernet();
+        let flow = if wanted { Compact::of_frame(data) } else { None };
+        flow.map(|flow| staged[0].flow(flow, frame)).is_some()
+    }
+
     /// Puts the keys that a packet counts under into `staged`: narrow ones first, wide ones second.
     #[inline]
     pub fn stage(&mut self, packet: &Packet<'_>, staged: &mut [Staged; 2]) {
         if self.is_flow
-            && let Some(key) = common_flow(packet)
+            && let Some(flow) = Compact::of(packet.data, packet.layers)
         {
-            let Staged { keys, items, .. } = &mut staged[0];
-            keys.extend_from_slice(&key);
-            items.push(item(packet, packet.layers.flow_hash()));
-            return;
+            return staged[0].flow(flow, packet.frame);
         }
         if self.has_ends || self.has_levels {
             return self.stage_all(packet, staged);
@@ -170,7 +190,7 @@ impl Keys {
             [Field::Flow] if present != 0 => packet.layers.flow_hash(),
             _ => hash(key),
         };
-        items.push(item(packet, hash));
+        items.push(item(packet.frame, hash));
         (form.v6, start)
     }
 
@@ -210,32 +230,18 @@ impl Keys {
 }
 
 #[inline]
-fn item(packet: &Packet<'_>, hash: u64) -> Item {
-    Item { hash: (hash >> 32) as u32, bytes: packet.frame.wire, time: packet.frame.time }
+fn item(frame: &Frame, hash: u64) -> Item {
+    Item { hash: (hash >> 32) as u32, bytes: frame.wire, time: frame.time }
 }
 
-/// The narrow key of most packets when they are counted by flow alone: IPv4 with ports and without a tag.
+/// The narrow key of most packets when they are counted by flow alone.
 #[inline]
-fn common_flow(packet: &Packet<'_>) -> Option<[u8; 24]> {
-    let Packet { data, layers, .. } = *packet;
-    let ((Proto::Ipv4, network), (transport, at)) = (layers.network()?, layers.transport()?) else {
-        return None;
-    };
-    if !transport.has_ports() || layers.find(Proto::Vlan).is_some() {
-        return None;
-    }
-    let addresses = u64::from_be_bytes(*data.get(network + 12..)?.first_chunk()?);
-    let ports = u32::from_be_bytes(*data.get(at..)?.first_chunk()?);
-    // The lesser endpoint comes first: they are compared by address and then by port.
-    let source = (addresses >> 32 << 16) | u64::from(ports >> 16);
-    let destination = (addresses << 32 >> 16) | u64::from(ports & 0xFFFF);
-    let (lower, upper) = (source.min(destination), source.max(destination));
-    let protocol = u64::from(layers.ip_protocol()?);
+fn compact(flow: Compact) -> [u8; 24] {
     let mut key = [0; 24];
     let (head, rest) = key.split_at_mut(8);
-    head.copy_from_slice(&(1 << 63 | lower).to_be_bytes());
-    rest.get_mut(..8)?.copy_from_slice(&(upper << 16 | protocol << 8).to_be_bytes());
-    Some(key)
+    head.copy_from_slice(&(1 << 63 | flow.lower).to_be_bytes());
+    rest[..8].copy_from_slice(&(flow.upper << 16 | u64::from(flow.protocol) << 8).to_be_bytes());
+    key
 }
 
 /// Spreads a key over 64 bits.

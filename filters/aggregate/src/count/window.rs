@@ -1,6 +1,7 @@
 //! What was counted in one stretch of time, and which stretches are open.
 
-use sluice_core::Record;
+use sluice_core::{Frame, Record};
+use sluice_wire::link::LinkType;
 
 use super::field::Packet;
 use super::keys::{Keys, Staged};
@@ -42,6 +43,29 @@ impl Window {
     pub fn packet(&mut self, keys: &mut Keys, packet: &Packet<'_>, room: &mut usize) {
         self.total.add(packet.frame.wire, packet.frame.time);
         keys.stage(packet, &mut self.staged);
+        self.settle_if_full(room);
+    }
+
+    /// Adds a packet that was not decoded, if that was not needed.
+    #[inline]
+    pub fn undecoded(
+        &mut self,
+        keys: &Keys,
+        frame: &Frame,
+        data: &[u8],
+        link: LinkType,
+        room: &mut usize,
+    ) -> bool {
+        let staged = keys.stage_undecoded(frame, data, link, &mut self.staged);
+        if staged {
+            self.total.add(frame.wire, frame.time);
+            self.settle_if_full(room);
+        }
+        staged
+    }
+
+    #[inline]
+    fn settle_if_full(&mut self, room: &mut usize) {
         if self.staged.iter().any(|staged| staged.items.len() >= STAGED) {
             self.settle(room);
         }
