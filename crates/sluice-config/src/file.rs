@@ -224,6 +224,7 @@ fn assemble(
             ports,
             inputs: edges[stage].iter().map(input).collect::<Option<_>>()?,
             workers: draft.workers,
+            shard_by: draft.shard_by,
             pipe: draft.pipe,
             on_error: draft.on_error,
             line: document[..draft.head.start].matches('\n').count() + 1,

@@ -27,7 +27,7 @@ use sluice_core::Registry;
 pub use diagnostic::{Diagnostic, Diagnostics, Label};
 pub use editor::schema;
 pub use params::{ParamKind, ParamSpec};
-pub use pipeline::{Execution, Input, Mode, OnError, PipeSpec, Pipeline, StageSpec, WhenFull};
+pub use pipeline::{Execution, Input, Mode, OnError, Pin, PipeSpec, Pipeline, StageSpec, WhenFull};
 pub use tests_section::{Content, TestCase};
 
 /// The text of a pipeline.

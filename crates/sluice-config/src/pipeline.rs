@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::quantity::{Duration, Size};
-use sluice_core::{Component, PortType, Ports, Prepared};
+use sluice_core::{Component, Key, PortType, Ports, Prepared, Strategy};
 
 use crate::params::ParamSpec;
 use crate::tests_section::TestCase;
@@ -30,10 +30,18 @@ pub struct Pipeline {
 }
 
 /// The `execution:` section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Execution {
     /// The rule by which the graph is cut into threads.
     pub mode: Mode,
+    /// How many workers or shards there are in the modes that have them; as many as there are CPUs when absent.
+    pub workers: Option<NonZeroUsize>,
+    /// What the input is divided by in mode `sharded`.
+    pub key: Key,
+    /// How keys are divided among shards.
+    pub strategy: Strategy,
+    /// The CPUs that threads are bound to.
+    pub pin: Pin,
     /// The memory that the whole pipeline may hold.
     pub memory: Size,
     /// The bytes of a slab.
@@ -48,6 +56,22 @@ pub struct Execution {
 pub enum Mode {
     /// Every stage on its own threads, a bounded queue on every edge.
     Staged,
+    /// The sources feed one queue, from which each worker takes a batch through all stateless filters.
+    Workers,
+    /// The input is divided by a key, and each shard takes its part through all filters.
+    Sharded,
+}
+
+/// The CPUs that threads are bound to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pin {
+    /// The system moves threads as it likes.
+    #[default]
+    No,
+    /// All that the process may use, a thread each, in turn.
+    All,
+    /// These, a thread each, in turn.
+    To(Vec<usize>),
 }
 
 /// One stage.
@@ -66,8 +90,10 @@ pub struct StageSpec {
     pub ports: Ports,
     /// Where it reads from; empty for a source.
     pub inputs: Vec<Input>,
-    /// How many threads run it.
+    /// How many threads run it in mode `staged`.
     pub workers: NonZeroUsize,
+    /// What its items are divided by among its instances, where there are several.
+    pub shard_by: Option<Key>,
     /// The queues of its inputs.
     pub pipe: PipeSpec,
     /// What becomes of the pipeline when it fails.
@@ -86,6 +112,7 @@ impl fmt::Debug for StageSpec {
             .field("component", &self.component)
             .field("inputs", &self.inputs)
             .field("workers", &self.workers)
+            .field("shard_by", &self.shard_by)
             .field("pipe", &self.pipe)
             .field("on_error", &self.on_error)
             .field("line", &self.line)

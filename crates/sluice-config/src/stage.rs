@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use sluice_core::{Component, Kind, Parallelism, Ports, Prepared, Registry};
+use sluice_core::{Component, Key, Kind, Parallelism, Ports, Prepared, Registry};
 
 use crate::diagnostic::{Problem, Problems};
 use crate::fill::Secrets;
@@ -33,6 +33,7 @@ pub(crate) struct Draft {
     pub id: String,
     pub inputs: References,
     pub workers: NonZeroUsize,
+    pub shard_by: Option<Key>,
     pub pipe: PipeSpec,
     pub on_error: OnError,
     /// The name of the component in the document.
@@ -63,6 +64,7 @@ impl Draft {
             id: String::new(),
             inputs: References::Wrong,
             workers: NonZeroUsize::MIN,
+            shard_by: None,
             pipe: PipeSpec { capacity, when_full: WhenFull::Block },
             on_error: OnError::Stop,
             head: span.clone(),
@@ -120,7 +122,7 @@ impl Reader<'_> {
             );
         }
         if let Some(component) = component {
-            refuse_parallel(node, component, common.workers, problems);
+            refuse_parallel(node, component, &common, problems);
         }
         let own = own_options(node, entries);
         let options = own.to_shown_json(self.document);
@@ -129,6 +131,9 @@ impl Reader<'_> {
             let ports = prepared.ports();
             Some((prepared, ports))
         });
+        if let (Some(component), Some((prepared, _))) = (component, &prepared) {
+            refuse_key(node, component, &common, &**prepared, problems);
+        }
         Draft {
             name: name.to_owned(),
             kind: head.map(|(kind, _)| kind),
@@ -138,6 +143,7 @@ impl Reader<'_> {
             id: common.id.unwrap_or_default(),
             inputs: references(node),
             workers: common.workers.unwrap_or(NonZeroUsize::MIN),
+            shard_by: common.shard_by,
             pipe: PipeSpec { capacity: common.pipe.capacity, when_full: common.pipe.when_full },
             on_error: common.on_error,
             head: span.clone(),
@@ -248,34 +254,55 @@ fn references(node: &Node) -> References {
     )
 }
 
-fn refuse_parallel(
-    node: &Node,
-    component: &Component,
-    workers: Option<NonZeroUsize>,
-    problems: &mut Problems,
-) {
+fn refuse_parallel(node: &Node, component: &Component, common: &Common, problems: &mut Problems) {
     let Component { kind, name, parallelism, .. } = component;
     let stateless = *kind == Kind::Filter && *parallelism == Parallelism::Stateless;
-    if let (Some(workers), Some(written)) = (workers, node.get("workers"))
+    let keyed = *parallelism == Parallelism::Keyed;
+    if let (Some(workers), Some(written)) = (common.workers, node.get("workers"))
         && workers.get() > 1
         && !stateless
+        && !(keyed && common.shard_by.is_some())
     {
-        let why = match kind {
-            Kind::Filter => format!("it is {}, and only stateless filters can", parallelism.as_str()),
-            kind => format!("it is a {kind}, and only stateless filters can"),
-        };
+        let problem = Problem::new(&written.span, format!("{kind} `{name}` cannot have several workers"));
+        problems.push(match (kind, keyed) {
+            (_, true) => problem
+                .cause("it is keyed: all items of a key have to meet the same one")
+                .help("say what its items are divided by, such as `shard_by: flow`"),
+            (Kind::Filter, _) => {
+                problem.cause(format!("it is {}, and only stateless filters can", parallelism.as_str()))
+            }
+            (kind, _) => problem.cause(format!("it is a {kind}, and only stateless filters can")),
+        });
+    }
+    if let Some(key) = node.entries().and_then(|e| e.iter().find(|e| e.key.text == "shard_by"))
+        && !keyed
+    {
         problems.push(
-            Problem::new(&written.span, format!("{kind} `{name}` cannot have several workers")).cause(why),
+            Problem::new(&key.key.span, format!("{kind} `{name}` cannot be sharded"))
+                .cause(format!("it is {}, and only keyed components can", parallelism.as_str())),
         );
     }
-    if let Some(key) = node.entries().and_then(|e| e.iter().find(|e| e.key.text == "shard_by")) {
-        let span = &key.key.span;
-        problems.push(match parallelism {
-            Parallelism::Keyed => Problem::new(span, "`shard_by` is not there yet")
-                .help("leave it out: one instance is right too"),
-            other => Problem::new(span, format!("{kind} `{name}` cannot be sharded"))
-                .cause(format!("it is {}, and only keyed components can", other.as_str())),
-        });
+}
+
+/// Refuses a key by which items would be parted that have to meet.
+fn refuse_key(
+    node: &Node,
+    component: &Component,
+    common: &Common,
+    prepared: &dyn Prepared,
+    problems: &mut Problems,
+) {
+    let needed = prepared.key();
+    if let (Some(key), Some(written)) = (&common.shard_by, node.get("shard_by"))
+        && component.parallelism == Parallelism::Keyed
+        && !key.covers(&needed)
+    {
+        let Component { kind, name, .. } = component;
+        problems.push(
+            Problem::new(&written.span, format!("{kind} `{name}` cannot be sharded by `{key}`"))
+                .cause(format!("it keeps what it knows by `{needed}`, and items of one would be parted"))
+                .help(format!("write `shard_by: {needed}`")),
+        );
     }
 }
 

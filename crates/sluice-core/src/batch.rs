@@ -63,6 +63,37 @@ impl Batch {
         }
     }
 
+    /// Divides the items: number `at` goes to part `to[at]`, whose order stays as it is. Bytes are shared. A part that gets
+    /// nothing stays as it was.
+    pub fn split(self, to: &[u32], parts: &mut [Option<Batch>], pools: &Pools) {
+        match self {
+            Batch::Packets(batch) => batch.split(to, parts, pools),
+            Batch::Records(batch) => batch.split(to, parts, pools),
+        }
+    }
+
+    /// Whether it and `other` can be [brought together](Self::interleave).
+    pub fn joins(&self, other: &Batch) -> bool {
+        match (self, other) {
+            (Batch::Packets(a), Batch::Packets(b)) => a.joins(b),
+            (Batch::Records(_), Batch::Records(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Brings parts together in one batch: by ordinals, the order within each part as it is. Bytes that lie in the same slab
+    /// stay there. All parts must [join](Self::joins) the first; what does not is left out.
+    pub fn interleave(parts: Vec<Batch>, pools: &Pools) -> Batch {
+        let records = matches!(parts.first(), Some(Batch::Records(_)));
+        if records {
+            let parts = parts.into_iter().filter_map(|part| part.into_records().ok()).collect();
+            Batch::Records(RecordBatch::interleave(parts, pools))
+        } else {
+            let parts = parts.into_iter().filter_map(|part| part.into_packets().ok()).collect();
+            Batch::Packets(PacketBatch::interleave(parts, pools))
+        }
+    }
+
     /// The packets, for a component whose input port says packets.
     pub fn into_packets(self) -> Result<PacketBatch, Error> {
         match self {
@@ -106,16 +137,20 @@ pub struct Stamp {
     pub span: u32,
     /// Which part of the number it is, from 0.
     pub part: u32,
-    /// The index of the source in the pipeline.
+    /// When the source emitted it, in microseconds since the run began, modulo 2^32; 0 unless somebody measures.
+    pub born: u32,
+    /// The number of the source in the run.
     pub source: u16,
     /// Whether this is the last part.
     pub last: bool,
+    /// Whether more messages of this part follow: in a shard, where parts keep their numbers.
+    pub more: bool,
 }
 
 impl Stamp {
     /// A whole message with this number.
     pub fn new(source: u16, sequence: u64) -> Self {
-        Self { sequence, span: 1, part: 0, source, last: true }
+        Self { sequence, span: 1, part: 0, born: 0, source, last: true, more: false }
     }
 }
 
@@ -200,29 +235,51 @@ impl Credits {
     /// Takes credit without waiting; what is in flight may exceed the limit by one batch per source.
     pub fn take(&self, bytes: usize) -> Credit {
         self.0.used.fetch_add(bytes, Ordering::AcqRel);
-        Credit { from: Some(self.clone()), bytes }
+        Credit(Share::Own(self.clone(), bytes))
     }
 }
 
 /// A share of the memory in flight, given back when dropped. A clone takes the same again.
 #[derive(Debug, Default)]
-pub struct Credit {
-    from: Option<Credits>,
-    bytes: usize,
+pub struct Credit(Share);
+
+#[derive(Debug, Default)]
+enum Share {
+    #[default]
+    Nothing,
+    Own(Credits, usize),
+    /// Given back when the last one lets go.
+    Joint(Arc<Credit>),
+}
+
+impl Credit {
+    /// Joint credit for the parts that a batch is divided into, which keep the same memory busy: given back when the last of
+    /// them is dropped.
+    pub fn divide(self) -> impl Fn() -> Credit {
+        let joint = match self.0 {
+            Share::Nothing => None,
+            _ => Some(Arc::new(self)),
+        };
+        move || Credit(joint.clone().map_or(Share::Nothing, Share::Joint))
+    }
 }
 
 impl Clone for Credit {
     fn clone(&self) -> Self {
-        self.from.as_ref().map_or_else(Credit::default, |credits| credits.take(self.bytes))
+        match &self.0 {
+            Share::Nothing => Self::default(),
+            Share::Own(credits, bytes) => credits.take(*bytes),
+            Share::Joint(joint) => Credit::clone(joint),
+        }
     }
 }
 
 impl Drop for Credit {
     fn drop(&mut self) {
-        if let Some(Credits(state)) = &self.from {
-            let before = state.used.fetch_sub(self.bytes, Ordering::AcqRel);
+        if let Share::Own(Credits(state), bytes) = &self.0 {
+            let before = state.used.fetch_sub(*bytes, Ordering::AcqRel);
             // One wake-up when the line is crossed on the way down is enough: a source that waits saw it exceeded.
-            if before > state.low() && before - self.bytes <= state.low() {
+            if before > state.low() && before - bytes <= state.low() {
                 state.waiting.iter().for_each(Signal::wake);
             }
         }

@@ -10,6 +10,8 @@
 mod batch;
 mod capture;
 mod error;
+mod key;
+mod merge;
 mod output;
 mod packets;
 mod ports;
@@ -25,6 +27,7 @@ pub use capture::{
     CaptureInfo, Clock, Interface, NgSection, Origin, PcapHeader, RawBlock, Resolution, Section,
 };
 pub use error::{Error, Notice, Reason, Reporter, Silent};
+pub use key::{Key, Strategy};
 pub use output::{Emitted, Output, Tally};
 pub use packets::{Edit, Extra, Flags, Frame, HEADROOM, PacketBatch, Role};
 pub use ports::PortRange;

@@ -11,6 +11,7 @@ use crate::slab::PoolBuf;
 use crate::{CaptureInfo, Pools, Slab};
 
 mod edit;
+mod split;
 
 pub use edit::Edit;
 
@@ -110,6 +111,9 @@ pub struct Extra {
     pub len: u32,
     /// What it is.
     pub role: Role,
+    /// The ordinal of that item, in a batch that is part of a divided one: so the place of a block is known when its
+    /// item is gone. `u64::MAX` for what stood last.
+    pub ordinal: u64,
 }
 
 /// What an [`Extra`] is.
@@ -213,7 +217,7 @@ impl PacketBatch {
     /// Anchors a piece of the file format to the next frame.
     pub fn push_extra(&mut self, offset: u32, len: u32, role: Role) {
         let before = self.body.frames.len() as u32;
-        self.body.extras.push(Extra { before, offset, len, role });
+        self.body.extras.push(Extra { before, offset, len, role, ordinal: 0 });
     }
 
     /// How many packets there are.

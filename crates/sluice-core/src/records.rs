@@ -7,6 +7,8 @@ use sluice_queue::{Lease, Recycle};
 use crate::tape::{Key, Keys, Node, Text, Value};
 use crate::{Pools, Slab};
 
+mod split;
+
 /// One event: a line of the main slab, and where its parsed fields are on the tape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {

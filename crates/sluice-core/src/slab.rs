@@ -102,6 +102,15 @@ impl Slab {
         }
     }
 
+    /// Whether both are the very same memory.
+    pub(crate) fn is(&self, other: &Slab) -> bool {
+        match (self, other) {
+            (Slab::Owned(a), Slab::Owned(b)) => Arc::ptr_eq(a, b),
+            (Slab::Foreign(a), Slab::Foreign(b)) => a.as_ptr_range() == b.as_ptr_range(),
+            _ => false,
+        }
+    }
+
     /// How much memory it keeps from being used again.
     pub fn weight(&self) -> usize {
         match self {

@@ -1,10 +1,11 @@
 //! The three traits that a component implements, and how one is prepared and instantiated.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use crate::{Batch, Error, Output};
+use crate::{Batch, Error, Key, Output};
 
 /// What a port carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,26 @@ pub trait Prepared: Send + Sync {
     /// Makes one instance. Called on the thread that starts the run, once for each thread that will run the stage,
     /// before any batch moves. This is where files and sockets are opened; an error ends the run before it began.
     fn instance(&self, shard: Shard) -> Result<Stage, Error>;
+
+    /// What its state is kept by: items that agree in it have to meet the same instance. Asked only of what is registered
+    /// as keyed.
+    fn key(&self) -> Key {
+        Key::Flow
+    }
+
+    /// Whether items leave on every port as they came, as far as `key` can tell, so that what met before it meets behind
+    /// it. Without that promise a keyed stage behind it gets its items divided anew.
+    fn keeps(&self, key: &Key) -> bool {
+        let _ = key;
+        false
+    }
+
+    /// Whether this source can bring `shards` shards of its own: instances made as `Shard { index, of: shards }`, each of
+    /// which gives its part of the input, items that agree in `key` the same one. Asked only of sources.
+    fn split(&self, key: &Key, shards: u32) -> bool {
+        let _ = (key, shards);
+        false
+    }
 }
 
 /// An instance of a component.
@@ -212,6 +233,26 @@ pub trait Filter: Send {
     fn held(&self) -> u64 {
         0
     }
+
+    /// Takes the state of every key whose hash lies in `group` out of this instance and appends it to `state`, for
+    /// [`import`](Self::import). Hashes are those of [`Prepared::key`]. Called between two batches, by whoever moves keys
+    /// to another instance. What is held for these keys goes along: [`held`](Self::held) falls here by what it rises there.
+    ///
+    /// The form of `state` is the component's own and has to tell its version; instances that export and import are made
+    /// from the same options. Whoever keeps nothing by key has nothing to do here.
+    fn export(&mut self, group: &RangeInclusive<u64>, state: &mut Vec<u8>) -> Result<(), Error> {
+        let _ = (group, state);
+        Ok(())
+    }
+
+    /// Takes over what another instance exported, whose keys this one has not seen since. Called before the first batch
+    /// that holds such a key.
+    fn import(&mut self, state: &[u8]) -> Result<(), Error> {
+        match state {
+            [] => Ok(()),
+            _ => Err(Error::Contract("it was given state and keeps none".into())),
+        }
+    }
 }
 
 /// Brings batches out of the pipeline.
@@ -242,7 +283,15 @@ pub mod prepared {
 
     struct Made<F> {
         ports: Ports,
+        key: Key,
+        keeps: bool,
         make: F,
+    }
+
+    impl<F> Made<F> {
+        fn new(ports: Ports, make: F) -> Self {
+            Self { ports, key: Key::Flow, keeps: false, make }
+        }
     }
 
     impl<F: Fn(Shard) -> Result<Stage, Error> + Send + Sync> Prepared for Made<F> {
@@ -253,6 +302,21 @@ pub mod prepared {
         fn instance(&self, shard: Shard) -> Result<Stage, Error> {
             (self.make)(shard)
         }
+
+        fn key(&self) -> Key {
+            self.key.clone()
+        }
+
+        fn keeps(&self, key: &Key) -> bool {
+            // Records that are moved to another port lose their fields.
+            self.keeps && !matches!(key, Key::Field(_))
+        }
+    }
+
+    fn a_filter<F: Filter + 'static>(
+        make: impl Fn(Shard) -> Result<F, Error>,
+    ) -> impl Fn(Shard) -> Result<Stage, Error> {
+        move |shard| Ok(Stage::Filter(Box::new(make(shard)?)))
     }
 
     /// A source with these ports.
@@ -260,7 +324,7 @@ pub mod prepared {
         ports: Ports,
         make: impl Fn(Shard) -> Result<S, Error> + Send + Sync + 'static,
     ) -> Arc<dyn Prepared> {
-        Arc::new(Made { ports, make: move |shard| Ok(Stage::Source(Box::new(make(shard)?))) })
+        Arc::new(Made::new(ports, move |shard| Ok(Stage::Source(Box::new(make(shard)?)))))
     }
 
     /// A filter with these ports.
@@ -268,7 +332,25 @@ pub mod prepared {
         ports: Ports,
         make: impl Fn(Shard) -> Result<F, Error> + Send + Sync + 'static,
     ) -> Arc<dyn Prepared> {
-        Arc::new(Made { ports, make: move |shard| Ok(Stage::Filter(Box::new(make(shard)?))) })
+        Arc::new(Made::new(ports, a_filter(make)))
+    }
+
+    /// A filter with these ports that passes items on as they came, or not at all: it [keeps](Prepared::keeps)
+    /// every key of packets.
+    pub fn selector<F: Filter + 'static>(
+        ports: Ports,
+        make: impl Fn(Shard) -> Result<F, Error> + Send + Sync + 'static,
+    ) -> Arc<dyn Prepared> {
+        Arc::new(Made { keeps: true, ..Made::new(ports, a_filter(make)) })
+    }
+
+    /// A filter with these ports that is registered as keyed, by this [key](Prepared::key).
+    pub fn keyed<F: Filter + 'static>(
+        key: Key,
+        ports: Ports,
+        make: impl Fn(Shard) -> Result<F, Error> + Send + Sync + 'static,
+    ) -> Arc<dyn Prepared> {
+        Arc::new(Made { key, ..Made::new(ports, a_filter(make)) })
     }
 
     /// A sink with these ports.
@@ -276,6 +358,6 @@ pub mod prepared {
         ports: Ports,
         make: impl Fn(Shard) -> Result<S, Error> + Send + Sync + 'static,
     ) -> Arc<dyn Prepared> {
-        Arc::new(Made { ports, make: move |shard| Ok(Stage::Sink(Box::new(make(shard)?))) })
+        Arc::new(Made::new(ports, move |shard| Ok(Stage::Sink(Box::new(make(shard)?)))))
     }
 }

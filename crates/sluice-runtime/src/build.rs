@@ -1,6 +1,6 @@
 //! From a plan to what can be run: instances, pipes and threads, and the counters to watch them by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,7 +12,10 @@ use sluice_queue::{Receiver, Sender, Signal, pipe};
 use crate::cell::{Cell, Port};
 use crate::control::{Control, Failure};
 use crate::counters::{Counters, Reading, Times};
+use crate::cpus::Cpus;
+use crate::exchange::Exchange;
 use crate::inlet::{Gather, Inlet, Input};
+use crate::latency::Latency;
 use crate::outlet::{Bypass, EdgeCounters, Outlet};
 use crate::plan::{PipePlan, Plan, SegmentPlan, Target, is_stateless};
 use crate::segment::Thread;
@@ -25,6 +28,8 @@ pub(crate) struct Built {
     pub control: Arc<Control>,
     pub watch: Watch,
     pub credits: Credits,
+    /// There where the run is measured.
+    pub latency: Option<Arc<Latency>>,
 }
 
 /// What one thread does.
@@ -32,10 +37,17 @@ pub(crate) struct Body {
     thread: Thread,
     /// The number of the source, for a segment that begins with one.
     source: Option<u16>,
+    /// The CPU that it is bound to.
+    cpu: Option<usize>,
 }
 
 impl Body {
     pub fn run(&mut self, credits: &Credits) {
+        if let Some(cpu) = self.cpu
+            && let Err(failure) = crate::cpus::bind(cpu)
+        {
+            return self.thread.control.fail(failure);
+        }
         let result = match self.source {
             Some(number) => self.thread.run_source(number, credits),
             None => self.thread.run(),
@@ -57,10 +69,17 @@ type Instance = (Stage, Arc<Counters>);
 impl Built {
     /// Makes everything. Instances are made sources first and sinks last, so that a missing input is found before an
     /// output is touched.
-    pub fn new(pipeline: &Pipeline, reporter: &Arc<dyn Reporter>, began: Instant) -> Result<Self, Failure> {
-        let plan = Plan::new(pipeline);
+    pub fn new(
+        pipeline: &Pipeline,
+        reporter: &Arc<dyn Reporter>,
+        began: Instant,
+        measured: bool,
+    ) -> Result<Self, Failure> {
+        let cpus = Cpus::new(&pipeline.execution.pin)?;
+        let plan = Plan::new(pipeline, cpus.count());
         let stages = &pipeline.stages;
-        let mut instances = instances(stages)?;
+        let mut instances = instances(stages, &plan)?;
+        let latency = measured.then(|| Arc::new(Latency::new(began)));
         let watch = Watch {
             stages: instances
                 .iter()
@@ -82,12 +101,12 @@ impl Built {
             for (worker, signal) in signals[number].iter().enumerate() {
                 let outlets: Vec<usize> =
                     (0..plan.pipes.len()).filter(|p| plan.pipes[*p].from == number).collect();
+                let outlet = |pipe: &usize| outlets.iter().position(|p| p == pipe).unwrap_or(0);
                 let local = |target: &Target| match target {
-                    Target::Pipe(pipe) => Target::Pipe(outlets.iter().position(|p| p == pipe).unwrap_or(0)),
-                    Target::Cell(cell) => Target::Cell(*cell),
+                    Target::Pipe(pipe) => Target::Pipe(outlet(pipe)),
+                    other => *other,
                 };
-                let sources = segment.inputs.iter().flat_map(|p| plan.pipes[*p].sources.iter().copied());
-                let sources: std::collections::BTreeSet<u16> = sources.collect();
+                let watermarks = |sources: &BTreeSet<u16>| sources.iter().map(|s| (*s, i64::MIN)).collect();
                 let mut cells = Vec::new();
                 for cell in &segment.cells {
                     let spec = &stages[cell.stage];
@@ -103,9 +122,10 @@ impl Built {
                             .collect(),
                         errors_port: spec.ports.output(ERRORS),
                         stateless: is_stateless(spec),
+                        keeps_parts: is_stateless(spec) || segment.threads > 1 || segment.shard.is_some(),
                         on_error: spec.on_error,
                         counters,
-                        watermarks: sources.iter().map(|s| (*s, i64::MIN)).collect(),
+                        watermarks: watermarks(&segment.sources),
                         failed: None,
                         emitted: Vec::new(),
                     });
@@ -114,27 +134,38 @@ impl Built {
                     signal: signal.clone(),
                     control: Arc::clone(&control),
                     pools: pools.clone(),
-                    inlet: ends.inlet(&plan, segment),
+                    inlet: ends.inlet(&plan, segment, &pools),
                     entry: segment.entry.iter().map(local).collect(),
                     cells,
                     outlets: ends.outlets(&plan, &outlets, &watch),
+                    exchanges: segment
+                        .exchanges
+                        .iter()
+                        .map(|e| {
+                            Exchange::new(e.key.clone(), e.strategy, e.pipes.iter().map(outlet).collect())
+                        })
+                        .collect(),
                     times: Times::new(began),
+                    latency: latency.clone(),
                 };
-                let source =
-                    segment.cells.first().filter(|_| segment.inputs.is_empty()).map(|c| c.stage as u16);
-                threads.push((name(segment, stages, worker), Body { thread, source }));
+                let body = Body { thread, source: segment.source, cpu: cpus.of(threads.len()) };
+                threads.push((name(segment, stages, worker), body));
             }
         }
-        Ok(Self { threads, control, watch, credits })
+        Ok(Self { threads, control, watch, credits, latency })
     }
 }
 
 /// Makes all instances of all stages. Threads pop them off the end, so the first thread gets the last one.
-fn instances(stages: &[StageSpec]) -> Result<Vec<Vec<Instance>>, Failure> {
+fn instances(stages: &[StageSpec], plan: &Plan) -> Result<Vec<Vec<Instance>>, Failure> {
     let mut made: Vec<Vec<Instance>> = stages.iter().map(|_| Vec::new()).collect();
+    let mut threads = vec![0; stages.len()];
+    for segment in &plan.segments {
+        segment.cells.iter().for_each(|cell| threads[cell.stage] += segment.threads as u32);
+    }
     for kind in Kind::ALL {
-        for (spec, made) in stages.iter().zip(&mut made).filter(|(spec, _)| spec.component.kind == kind) {
-            let of = spec.workers.get() as u32;
+        let stages = stages.iter().zip(&threads).zip(&mut made);
+        for ((spec, &of), made) in stages.filter(|((spec, _), _)| spec.component.kind == kind) {
             for index in (0..of).rev() {
                 let stage = spec.prepared.instance(Shard { index, of }).map_err(|error| Failure {
                     stage: spec.id.clone(),
@@ -172,10 +203,11 @@ fn output(spec: &StageSpec, pools: &Pools, reporter: &Arc<dyn Reporter>) -> Outp
 /// What the system shows as the thread's name; it keeps 15 bytes.
 fn name(segment: &SegmentPlan, stages: &[StageSpec], worker: usize) -> String {
     let ids: Vec<&str> = segment.cells.iter().map(|cell| stages[cell.stage].id.as_str()).collect();
-    match (ids.is_empty(), segment.threads) {
-        (true, _) => "merge".to_owned(),
-        (false, 1) => ids.join("+"),
-        (false, _) => format!("{}/{worker}", ids.join("+")),
+    match (ids.is_empty(), segment.threads, segment.shard) {
+        (true, ..) => "merge".to_owned(),
+        (false, _, Some(Shard { index, .. })) => format!("{}/{index}", ids.join("+")),
+        (false, 1, None) => ids.join("+"),
+        (false, _, None) => format!("{}/{worker}", ids.join("+")),
     }
 }
 
@@ -210,20 +242,20 @@ impl Ends {
         pipes.iter().map(outlet).collect()
     }
 
-    fn inlet(&mut self, plan: &Plan, segment: &SegmentPlan) -> Option<Inlet> {
-        let mut inputs: Vec<_> = segment
-            .inputs
-            .iter()
-            .map(|p| {
-                let input = Input::new(self.receivers[*p].remove(0), self.bypasses[*p].clone());
-                (input, plan.pipes[*p].sources.iter().copied().collect::<Vec<_>>())
-            })
-            .collect();
-        let in_order = segment.inputs.iter().all(|p| !plan.pipes[*p].disordered);
-        match inputs.len() {
-            0 => None,
-            1 if in_order || segment.threads > 1 => inputs.pop().map(|(input, _)| Inlet::Direct(input)),
-            _ => Some(Inlet::Gather(Gather::new(inputs))),
+    fn inlet(&mut self, plan: &Plan, segment: &SegmentPlan, pools: &Pools) -> Option<Inlet> {
+        let mut input = |pipe: &usize| {
+            let input = Input::new(self.receivers[*pipe].remove(0), self.bypasses[*pipe].clone());
+            (input, plan.pipes[*pipe].sources.iter().copied().collect::<Vec<_>>())
+        };
+        let mut edges: Vec<Vec<_>> =
+            segment.inputs.iter().map(|edge| edge.iter().map(&mut input).collect()).collect();
+        let in_order = segment.inputs.iter().flatten().all(|p| !plan.pipes[*p].disordered);
+        match edges.as_mut_slice() {
+            [] => None,
+            [edge] if edge.len() == 1 && (in_order || segment.threads > 1) => {
+                edge.pop().map(|(input, _)| Inlet::Direct(input))
+            }
+            _ => Some(Inlet::Gather(Gather::new(edges, segment.shard.is_some(), pools.clone()))),
         }
     }
 }

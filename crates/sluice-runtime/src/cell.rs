@@ -23,6 +23,9 @@ pub(crate) struct Cell {
     pub ports: Vec<Port>,
     pub errors_port: Option<usize>,
     pub stateless: bool,
+    /// Whether what it emits keeps the number of the part that it was given: where several threads work on parts of one
+    /// number, and in a shard, whose parts are brought together with those of the others.
+    pub keeps_parts: bool,
     pub on_error: OnError,
     pub counters: Arc<Counters>,
     /// The latest watermark of each source that has not ended.
@@ -95,16 +98,20 @@ impl Cell {
         }
     }
 
-    /// The stamp of the next part on a port. A stateless stage keeps the numbers of parts as they are, for several threads
-    /// may work on parts of one number.
+    /// The stamp of the next message on a port; `last` of those for the message `of`.
     pub fn stamp(&mut self, port: usize, of: Stamp, last: bool) -> Stamp {
-        if self.stateless {
-            return of;
+        if self.keeps_parts {
+            return Stamp { more: of.more || !last, ..of };
         }
         let part = self.ports[port].parts;
         let last = last && of.last;
         self.ports[port].parts = if last { 0 } else { part + 1 };
         Stamp { part, last, ..of }
+    }
+
+    /// Whether a message has to follow what was emitted for `of`, batches or not.
+    pub fn closes(&self, of: Stamp) -> bool {
+        if self.keeps_parts { !of.more } else { of.last }
     }
 
     /// Takes what the stage emitted in its last call, and checks that it may.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice_core::{Marker, Message, Payload, Stamp};
+use sluice_core::{Batch, Credit, Marker, Message, Payload, Pools, Stamp};
 use sluice_queue::{Popped, Receiver};
 
 use crate::outlet::Bypass;
@@ -91,12 +91,23 @@ impl Input {
     }
 }
 
-/// How far one source's stream has come on one input.
-#[derive(Clone, Copy, Debug)]
+/// How far one source's stream has come on one input. The order of the fields is the order of turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
-    input: usize,
     sequence: u64,
+    /// The edge that the input belongs to.
+    edge: usize,
     part: u32,
+    /// Messages of this part that were taken, where it has several.
+    round: u32,
+    input: usize,
+}
+
+impl Position {
+    /// What the inputs of one edge bring together in one message: one from each.
+    fn turn(self) -> (u64, usize, u32, u32) {
+        (self.sequence, self.edge, self.part, self.round)
+    }
 }
 
 /// The stream of one source, which may arrive over several inputs.
@@ -105,10 +116,15 @@ struct Lane {
     positions: Vec<Position>,
     /// Parts of the present number that were handed on.
     parts: u32,
+    /// What the shards have given for the turn that goes on.
+    given: Vec<Message>,
+    /// Its batches; kept so that its memory is used again.
+    batches: Vec<(Batch, Credit)>,
 }
 
-/// Restores the order of each source's messages, and brings what arrives over several inputs together: number by
-/// number, inputs in their order. So the result depends on nothing but the input, whatever the timing.
+/// Restores the order of each source's messages, and brings what arrives over several edges together: number by number,
+/// edges in their order, so that the result depends on nothing but the input, whatever the timing. What shards give for
+/// the same part of a number is one batch again, in the order of ordinals.
 ///
 /// While the message that is in turn is not here, it takes whatever comes from every pipe: a writer that waits for room
 /// in one pipe may be the one that has to write the other. The credit of the sources bounds what it holds.
@@ -117,23 +133,38 @@ pub(crate) struct Gather {
     lanes: Vec<Lane>,
     /// The lane to look at first, so that no source starves another.
     turn: usize,
+    /// What is ready to be handed on, the last first.
+    ready: Vec<Message>,
+    /// Whether it stands in a shard. Then every part of every edge is a part of what it gives, with an empty message where
+    /// there is nothing: so parts mean the same in all shards, and can be brought together.
+    in_shard: bool,
+    pools: Pools,
 }
 
 impl Gather {
-    /// `inputs` with the sources that arrive over each.
-    pub fn new(inputs: Vec<(Input, Vec<u16>)>) -> Self {
+    /// The edges, each with its inputs and the sources that arrive over each.
+    pub fn new(edges: Vec<Vec<(Input, Vec<u16>)>>, in_shard: bool, pools: Pools) -> Self {
         let mut lanes: Vec<Lane> = Vec::new();
-        for (input, (_, sources)) in inputs.iter().enumerate() {
-            for &source in sources {
-                let position = Position { input, sequence: 0, part: 0 };
-                match lanes.iter_mut().find(|lane| lane.source == source) {
-                    Some(lane) => lane.positions.push(position),
-                    None => lanes.push(Lane { source, positions: vec![position], parts: 0 }),
+        let mut inputs = Vec::new();
+        for (edge, of) in edges.into_iter().enumerate() {
+            for (input, sources) in of {
+                for source in sources {
+                    let position = Position { sequence: 0, edge, part: 0, round: 0, input: inputs.len() };
+                    match lanes.iter_mut().find(|lane| lane.source == source) {
+                        Some(lane) => lane.positions.push(position),
+                        None => lanes.push(Lane {
+                            source,
+                            positions: vec![position],
+                            parts: 0,
+                            given: Vec::new(),
+                            batches: Vec::new(),
+                        }),
+                    }
                 }
+                inputs.push(input);
             }
         }
-        let inputs = inputs.into_iter().map(|(input, _)| input).collect();
-        Self { inputs, lanes, turn: 0 }
+        Self { inputs, lanes, turn: 0, ready: Vec::new(), in_shard, pools }
     }
 
     fn next(&mut self) -> Came {
@@ -162,24 +193,28 @@ impl Gather {
     /// The next message that is in turn, if it is here.
     fn deliver(&mut self) -> Option<Message> {
         for offset in 0..self.lanes.len() {
+            if !self.ready.is_empty() {
+                break;
+            }
             let at = (self.turn + offset) % self.lanes.len();
             while let Some(message) = self.lanes[at].take(&mut self.inputs) {
-                let Some(message) = self.lanes[at].hand_on(message) else { continue };
+                self.lanes[at].hand_on(message, self.in_shard, &self.pools, &mut self.ready);
+                let Some(last) = self.ready.first() else { continue };
                 self.turn = at + 1;
-                if matches!(message.payload, Payload::Marker(Marker::End)) {
+                if matches!(last.payload, Payload::Marker(Marker::End)) {
                     self.lanes.remove(at);
                 }
-                return Some(message);
+                break;
             }
         }
-        None
+        self.ready.pop()
     }
 }
 
 impl Lane {
     /// The position whose turn it is: the furthest behind, of those the first input.
     fn next(&self) -> Option<Position> {
-        self.positions.iter().copied().min_by_key(|p| (p.sequence, p.input))
+        self.positions.iter().copied().min()
     }
 
     /// Takes the message whose turn it is out of what came early.
@@ -193,30 +228,70 @@ impl Lane {
         Some(early.remove(at))
     }
 
-    /// Counts the message and stamps it anew for the joined stream; nothing when it has nothing to say there.
-    fn hand_on(&mut self, mut message: Message) -> Option<Message> {
-        let before = self.next()?;
-        let position = self.positions.iter_mut().find(|p| p.input == before.input)?;
-        if message.stamp.last {
-            position.sequence += u64::from(message.stamp.span);
-            position.part = 0;
-        } else {
-            position.part += 1;
-        }
-        let done = (self.next()?.sequence - before.sequence) as u32;
-        if done == 0 && !matches!(message.payload, Payload::Batch(_)) {
-            return None;
-        }
-        message.stamp = Stamp {
-            sequence: before.sequence,
-            span: done.max(1),
-            part: self.parts,
-            source: self.source,
-            last: done > 0,
+    /// Counts the message. When it completes a turn, puts what the turn has to say into `ready`, stamped anew for the
+    /// joined stream and the last first.
+    fn hand_on(&mut self, message: Message, in_shard: bool, pools: &Pools, ready: &mut Vec<Message>) {
+        let Some(before) = self.next() else { return };
+        let Some(position) = self.positions.iter_mut().find(|p| p.input == before.input) else { return };
+        let stamp = message.stamp;
+        (position.sequence, position.part, position.round) = match (stamp.more, stamp.last) {
+            (true, _) => (position.sequence, position.part, position.round + 1),
+            (false, true) => (position.sequence + u64::from(stamp.span), 0, 0),
+            (false, false) => (position.sequence, position.part + 1, 0),
         };
-        self.parts = if done > 0 { 0 } else { self.parts + 1 };
-        Some(message)
+        self.given.push(message);
+        let Some(after) = self.next().filter(|after| after.turn() != before.turn()) else { return };
+
+        let done = (after.sequence - before.sequence) as u32;
+        let part_done =
+            (after.sequence, after.edge, after.part) != (before.sequence, before.edge, before.part);
+        let mut marker = None;
+        for Message { credit, payload, .. } in self.given.drain(..) {
+            match payload {
+                Payload::Batch(batch) => self.batches.push((batch, credit)),
+                Payload::Marker(one) => marker = Some(one),
+                Payload::Empty => {}
+            }
+        }
+        join(&mut self.batches, pools);
+        let closing = match marker {
+            Some(marker) if done > 0 => Some(Payload::Marker(marker)),
+            _ if self.batches.is_empty() && (done > 0 || (in_shard && part_done)) => Some(Payload::Empty),
+            _ => None,
+        };
+        let batches = self.batches.drain(..).map(|(batch, credit)| (Payload::Batch(batch), credit));
+        let mut said = batches.chain(closing.map(|closing| (closing, Credit::default()))).peekable();
+        while let Some((payload, credit)) = said.next() {
+            let is_last = said.peek().is_none();
+            let stamp = Stamp {
+                sequence: before.sequence,
+                span: done.max(1),
+                part: self.parts,
+                born: stamp.born,
+                source: self.source,
+                last: done > 0 && is_last,
+                more: in_shard && !(part_done && is_last),
+            };
+            ready.push(Message { stamp, credit, payload });
+            self.parts += u32::from(!stamp.more);
+        }
+        if done > 0 {
+            self.parts = 0;
+        }
+        ready.reverse();
     }
+}
+
+/// Makes one batch of what several shards gave, where they fit together; otherwise one stays behind the other.
+fn join(batches: &mut Vec<(Batch, Credit)>, pools: &Pools) {
+    let [(first, _), others @ ..] = batches.as_slice() else { return };
+    if others.is_empty() || !others.iter().all(|(other, _)| first.joins(other)) {
+        return;
+    }
+    let (parts, mut credits): (Vec<_>, Vec<_>) = batches.drain(..).unzip();
+    // The parts of a divided batch have joint credit, so that of one is that of all.
+    let credit = credits.swap_remove(0);
+    batches.push((Batch::interleave(parts, pools), credit));
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //!
 //! - `plan`: cuts the graph into segments; a run mode is nothing but a rule for the cuts.
 //! - `build`: instances, pipes, threads and counters for a plan.
-//! - `segment`: what one thread does; `inlet` and `outlet` are its two sides, `cell` a stage on it.
+//! - `segment`: what one thread does; `inlet` and `outlet` are its two sides, `cell` a stage on it, `exchange` divides what
+//!   goes to shards.
 //! - `run`: starts the threads and looks after them; `socket` answers questions meanwhile.
 //!
 //! Not for: this crate knows no component by name, reads no YAML and prints nothing.
@@ -15,7 +16,10 @@ mod build;
 mod cell;
 mod control;
 mod counters;
+mod cpus;
+mod exchange;
 mod inlet;
+mod latency;
 mod outlet;
 mod plan;
 mod run;
@@ -24,6 +28,7 @@ mod snapshot;
 mod socket;
 
 pub use control::Failure;
+pub use latency::Latencies;
 pub use run::{Options, ProgressFn, run};
 pub use snapshot::{Memory, Outcome, PipeSnapshot, Snapshot, StageSnapshot, State, Summary};
 pub use socket::status;

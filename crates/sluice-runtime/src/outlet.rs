@@ -120,7 +120,7 @@ impl Outlet {
         // A watermark says all that an earlier one said, so a run of places and watermarks is as good as its last one.
         let joins =
             |payload: &Payload| matches!(payload, Payload::Empty | Payload::Marker(Marker::Watermark(_)));
-        let whole = |stamp: &Stamp| stamp.part == 0 && stamp.last;
+        let whole = |stamp: &Stamp| stamp.part == 0 && stamp.last && !stamp.more;
         match self.untold.last_mut() {
             Some(Message { stamp: before, payload: said, .. })
                 if joins(said)

@@ -31,6 +31,8 @@ pub struct Options {
     pub control: Option<PathBuf>,
     /// Whether SIGINT and SIGTERM stop the run; a second one gives it up.
     pub signals: bool,
+    /// Whether to measure how long batches take from source to sink.
+    pub measured: bool,
     /// Called again and again while the run goes on, this far apart.
     pub progress: Option<(Duration, ProgressFn)>,
 }
@@ -41,7 +43,7 @@ pub type ProgressFn = Box<dyn FnMut(&Snapshot)>;
 impl Options {
     /// Tells this reporter, and nothing else.
     pub fn new(reporter: Arc<dyn Reporter>) -> Self {
-        Self { reporter, control: None, signals: false, progress: None }
+        Self { reporter, control: None, signals: false, measured: false, progress: None }
     }
 }
 
@@ -56,8 +58,8 @@ pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure
         }
         None => None,
     };
-    let built = Built::new(pipeline, &options.reporter, began)?;
-    let Built { threads, control, watch, credits } = built;
+    let built = Built::new(pipeline, &options.reporter, began, options.measured)?;
+    let Built { threads, control, watch, credits, latency } = built;
     let done =
         eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map(Arc::new).map_err(io::Error::from);
     let done = done.map_err(Failure::of_run("make an eventfd"))?;
@@ -102,7 +104,8 @@ pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure
         () if was_stopped => Outcome::Stopped,
         () => Outcome::Done,
     };
-    Ok(Summary { outcome, failures, snapshot })
+    let latencies = latency.map(|latency| latency.read());
+    Ok(Summary { outcome, failures, latencies, snapshot })
 }
 
 /// Starts one thread; a panic inside fails the run.

@@ -11,7 +11,9 @@ use sluice_queue::Signal;
 use crate::cell::Cell;
 use crate::control::{Control, Failure};
 use crate::counters::{Times, Wait};
+use crate::exchange::Exchange;
 use crate::inlet::{Came, Inlet};
+use crate::latency::Latency;
 use crate::outlet::Outlet;
 use crate::plan::Target;
 
@@ -33,7 +35,10 @@ pub(crate) struct Thread {
     pub entry: Vec<Target>,
     pub cells: Vec<Cell>,
     pub outlets: Vec<Outlet>,
+    pub exchanges: Vec<Exchange>,
     pub times: Times,
+    /// Where the time that batches take is recorded, if anybody wants to know.
+    pub latency: Option<Arc<Latency>>,
 }
 
 /// What a thread sleeps for, besides the end of the run.
@@ -78,6 +83,7 @@ impl Thread {
                 }
             };
             let mut emitted = std::mem::take(&mut self.cells[0].emitted);
+            stamp.born = self.latency.as_ref().map_or(0, |latency| latency.now());
             for one in emitted.drain(..) {
                 match one {
                     Emitted::Batch(port, batch) => {
@@ -99,7 +105,12 @@ impl Thread {
             self.cells[0].settle();
             match next {
                 Next::More => {}
-                Next::Idle(until) => self.wait(Until::Idle(until.map(instant)))?,
+                Next::Idle(until) => {
+                    for at in 1..self.cells.len() {
+                        self.flush(at)?;
+                    }
+                    self.wait(Until::Idle(until.map(instant)))?;
+                }
                 Next::End => break,
             }
         }
@@ -180,7 +191,30 @@ impl Thread {
         match target {
             Target::Cell(cell) => self.process(cell, message),
             Target::Pipe(pipe) => self.send(pipe, message),
+            Target::Exchange(exchange) => self.divide(exchange, message),
         }
+    }
+
+    /// Gives each shard its part of a message.
+    fn divide(&mut self, exchange: usize, message: Message) -> Result<(), Stopped> {
+        let Message { stamp, credit, payload } = message;
+        let marker = if let Payload::Marker(marker) = &payload { Some(*marker) } else { None };
+        let joint = credit.divide();
+        let exchange_of = &mut self.exchanges[exchange];
+        if let Payload::Batch(batch) = payload {
+            exchange_of.divide(batch, stamp.sequence, &self.pools);
+        }
+        for shard in 0..self.exchanges[exchange].pipes.len() {
+            let Exchange { parts, pipes, .. } = &mut self.exchanges[exchange];
+            let (part, pipe) = (parts[shard].take(), pipes[shard]);
+            let (payload, credit) = match (part, marker) {
+                (Some(batch), _) => (Payload::Batch(batch), joint()),
+                (None, Some(marker)) => (Payload::Marker(marker), Credit::default()),
+                (None, None) => (Payload::Empty, Credit::default()),
+            };
+            self.send(pipe, Message { stamp, credit, payload })?;
+        }
+        Ok(())
     }
 
     /// Sends into a pipe, waiting for room if that is its policy.
@@ -198,7 +232,13 @@ impl Thread {
         let cell = &mut self.cells[at];
         cell.out.set_now(now());
         let (result, marker) = match payload {
-            Payload::Batch(batch) => (cell.call(batch), None),
+            Payload::Batch(batch) => {
+                let result = cell.call(batch);
+                if let (Some(latency), Stage::Sink(_)) = (&self.latency, &cell.stage) {
+                    latency.record(stamp.born);
+                }
+                (result, None)
+            }
             Payload::Empty => (Ok(()), None),
             Payload::Marker(marker) => (cell.mark(stamp.source, marker), Some(marker)),
         };
@@ -237,7 +277,7 @@ impl Thread {
             }
             let cell = &mut self.cells[at];
             if let Some(payload) = closing
-                && (stamp.last || cell.stateless)
+                && cell.closes(stamp)
             {
                 let stamp = cell.stamp(port, stamp, true);
                 self.spread(at, port..port + 1, Message { stamp, credit: Credit::default(), payload })?;

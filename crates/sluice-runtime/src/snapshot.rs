@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::latency::Latencies;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +148,9 @@ pub struct Summary {
     pub outcome: Outcome,
     /// What went wrong, in the order in which it did.
     pub failures: Vec<Failure>,
+    /// How long batches took, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latencies: Option<Latencies>,
     /// The last counters.
     #[serde(flatten)]
     pub snapshot: Snapshot,

@@ -55,7 +55,14 @@ fn tunnels() -> u8 {
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     let Options { tunnels } = options;
-    Ok(prepared::filter(Ports::filter(PortType::Packets, PortType::Layers), move |_| Ok(Decode { tunnels })))
+    let ports = Ports::filter(PortType::Packets, PortType::Layers);
+    let make = move |_| Ok(Decode { tunnels });
+    // Packets that are looked into as deep as usual have the flow that they had before.
+    Ok(if tunnels == DEFAULT_TUNNELS {
+        prepared::selector(ports, make)
+    } else {
+        prepared::filter(ports, make)
+    })
 }
 
 struct Decode {

@@ -67,7 +67,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     }
     let rule = Rule { shift, factor, min_gap: min_gap.map(|Duration(gap)| i128::from(gap)) };
     let ports = Ports::filter(PortType::Packets, PortType::Packets);
-    Ok(prepared::filter(ports, move |_| Ok(Shift { rule, first: None, last: None })))
+    Ok(prepared::selector(ports, move |_| Ok(Shift { rule, first: None, last: None })))
 }
 
 #[derive(Clone, Copy)]

@@ -217,7 +217,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     };
     let apart = *output == Where::Ports;
     let judge = Judge::compile(options)?;
-    Ok(prepared::filter(ports, move |_| Ok(Split { judge: judge.clone(), apart, told: false })))
+    Ok(prepared::selector(ports, move |_| Ok(Split { judge: judge.clone(), apart, told: false })))
 }
 
 struct Split {

@@ -179,7 +179,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         udp_zero_v6,
     };
     let summary = summary.then(Arc::<Summary>::default);
-    Ok(prepared::filter(ports, move |_| {
+    Ok(prepared::selector(ports, move |_| {
         let summary = summary.as_ref().map(|shared| (shared.join(), Counts::default()));
         Ok(Validate { on_bad, rules, found: Vec::new(), summary })
     }))

@@ -50,7 +50,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         (None, Some(Size(bytes))) => Limit::Bytes(bytes),
         _ => return Err(OptionError::new("expected one of `items` and `bytes`")),
     };
-    Ok(prepared::filter(Ports::any(), move |_| Ok(limit)))
+    Ok(prepared::selector(Ports::any(), move |_| Ok(limit)))
 }
 
 /// What may still pass.

@@ -94,7 +94,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     let Some(input) = input else {
         return Err(OptionError::new("records have no mark").help("ask about fields of packets"));
     };
-    Ok(prepared::filter(Ports::filter(input, PortType::Any), move |_| {
+    Ok(prepared::selector(Ports::filter(input, PortType::Any), move |_| {
         Ok(Mark {
             computation: computation.clone(),
             condition: condition.clone(),

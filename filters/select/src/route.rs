@@ -112,7 +112,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     }
     ports = ports.with(UNMATCHED, PortType::Any);
     let how = options.r#match;
-    Ok(prepared::filter(ports, move |_| {
+    Ok(prepared::selector(ports, move |_| {
         Ok(Router { conditions: conditions.clone(), how, held: Vec::new(), chosen: Vec::new() })
     }))
 }

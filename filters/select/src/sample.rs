@@ -111,7 +111,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         By::Item => Ports::any(),
         By::Flow => Ports::filter(PortType::Layers, PortType::Layers),
     };
-    Ok(prepared::filter(ports, move |_| Ok(Sample { rule, by: options.by, kept: Vec::new() })))
+    Ok(prepared::selector(ports, move |_| Ok(Sample { rule, by: options.by, kept: Vec::new() })))
 }
 
 struct Sample {

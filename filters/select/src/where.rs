@@ -74,7 +74,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     if rest == Rest::Port {
         ports = ports.with("rest", PortType::Any);
     }
-    Ok(prepared::filter(ports, move |_| Ok(Where { condition: condition.clone(), rest, held: Vec::new() })))
+    Ok(prepared::selector(ports, move |_| Ok(Where { condition: condition.clone(), rest, held: Vec::new() })))
 }
 
 struct Where {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
-use sluice_core::Kind;
+use sluice_core::{Key, Kind};
 
 use crate::pipeline::{OnError, WhenFull};
 
@@ -20,11 +20,11 @@ pub(crate) struct Common {
     /// Where it reads from, `id` or `id.port`, one or a list; by default the stage before it.
     #[serde(rename = "inputs")]
     _inputs: Inputs,
-    /// How many threads run it; more than one for stateless filters only.
+    /// How many threads run it in mode `staged`; more than one for stateless filters, and for keyed ones with `shard_by`.
     #[schemars(range(min = 1, max = 1024))]
     pub workers: Option<NonZeroUsize>,
-    /// Not there yet: the key by which its items are split over instances.
-    shard_by: Option<String>,
+    /// What the items of a keyed stage are divided by among `workers` instances: a key as in `execution`.
+    pub shard_by: Option<Key>,
     /// The queue of each of its inputs.
     pub pipe: Pipe,
     /// What becomes of the pipeline when it fails.

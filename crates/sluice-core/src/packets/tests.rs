@@ -87,8 +87,9 @@ fn foreign_memory_is_never_written() {
 fn extras_stay_before_the_item_they_stood_before() {
     let pools = pools();
     let mut batch = batch(&pools, &[1, 1, 1]);
-    batch.body.extras =
-        [0, 1, 2, 3].map(|before| Extra { before, offset: before, len: 0, role: Role::Block }).to_vec();
+    batch.body.extras = [0, 1, 2, 3]
+        .map(|before| Extra { before, offset: before, len: 0, role: Role::Block, ordinal: 0 })
+        .to_vec();
     assert_eq!(batch.retain(|at, _| at == 1), 2);
     let places: Vec<u32> = batch.extras().iter().map(|e| e.before).collect();
     assert_eq!(places, [0, 0, 1, 1]);

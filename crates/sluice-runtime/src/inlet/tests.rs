@@ -32,10 +32,10 @@ fn gather(inputs: &[&[u16]]) -> (Vec<Sender<Message>>, Gather) {
     let capacity = NonZeroUsize::new(1024).unwrap();
     let ends = inputs.iter().map(|sources| {
         let (mut senders, mut receivers) = pipe(capacity, &[Signal::new()], &[Signal::new()]);
-        (senders.remove(0), (Input::new(receivers.remove(0), None), sources.to_vec()))
+        (senders.remove(0), vec![(Input::new(receivers.remove(0), None), sources.to_vec())])
     });
     let (senders, receivers) = ends.unzip();
-    (senders, Gather::new(receivers))
+    (senders, Gather::new(receivers, false, Pools::new(64, 1024)))
 }
 
 /// What a message says, in short: `3` for an item, `w5`, `end`, `-` for an empty one; with its place.

@@ -2,15 +2,16 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde::Deserialize;
 use sluice_config::{Document, Pipeline, Settings, check};
 use sluice_core::{
-    Batch, Error, Filter, Next, Notice, OptionError, Output, PortType, Ports, Prepared, Reason, Record,
-    RecordBatch, Registry, Reporter, Shard, Sink, Slab, Source, prepared,
+    Batch, Error, Filter, Key, Next, Notice, OptionError, Output, PortType, Ports, Prepared, Reason, Record,
+    RecordBatch, Registry, Reporter, Shard, Sink, Slab, Source, Stage, prepared, tape::Value,
 };
 use sluice_runtime::{Options, Summary, run};
 
@@ -183,7 +184,7 @@ fn jitter(_: None_) -> Result<Arc<dyn Prepared>, OptionError> {
     }))
 }
 
-static ODD: Reason = Reason::new("odd", "the number is odd");
+pub static ODD: Reason = Reason::new("odd", "the number is odd");
 
 // Even numbers leave by the main port, multiples of three by `threes`, others by `errors` or are dropped.
 component!(filter sieve(sieve), Stateless, [ODD]);
@@ -314,6 +315,128 @@ fn fail(options: Fail) -> Result<Arc<dyn Prepared>, OptionError> {
     let options = Arc::new(options);
     let make = move |_: Shard| Ok(Failing(Arc::clone(&options)));
     Ok(prepared::filter(Ports::filter(PortType::Records, PortType::Records), make))
+}
+
+// Sets the field `class` to the number modulo 11.
+component!(filter classify(classify), Stateless, []);
+
+fn classify(_: None_) -> Result<Arc<dyn Prepared>, OptionError> {
+    struct Classify;
+    impl Filter for Classify {
+        fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
+            let mut batch = batch.into_records()?;
+            batch.parse().for_each(|_, mut line| {
+                let class = number(line.text()) % 11;
+                let root = line.renew(&[]);
+                let key = line.fields.key("class");
+                line.fields.push(key, Value::Int(class as i64));
+                line.fields.close(root);
+                line.set_root(root);
+            });
+            out.emit(batch);
+            Ok(())
+        }
+    }
+    Ok(prepared::filter(Ports::filter(PortType::Records, PortType::Records), |_| Ok(Classify)))
+}
+
+// Passes every second number of a class on, for which it has to see all of them in order.
+component!(filter second(second), Keyed, [ODD]);
+
+fn second(_: None_) -> Result<Arc<dyn Prepared>, OptionError> {
+    let key = ".class".parse().map_err(OptionError::new)?;
+    let ports = Ports::filter(PortType::Records, PortType::Records).with("first", PortType::Records);
+    Ok(prepared::keyed(key, ports, |_| Ok(Second::default())))
+}
+
+/// How many of each class there were, by the hash of the class.
+#[derive(Default)]
+pub struct Second(BTreeMap<u64, u64>, Vec<u64>);
+
+impl Filter for Second {
+    fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error> {
+        let key: Key = ".class".parse().map_err(Error::Contract)?;
+        let mut batch = batch;
+        key.hash(&mut batch, &mut self.1);
+        let mut seen = Vec::new();
+        for hash in &self.1 {
+            let count = self.0.entry(*hash).or_default();
+            *count += 1;
+            seen.push(*count);
+        }
+        let mut batch = batch.into_records()?;
+        // The first of a class leaves elsewhere; a batch that has none says nothing there.
+        let mut first = out.records();
+        let pools = out.pools().clone();
+        batch.move_to(&mut first, &pools, |at, _| seen[at] == 1);
+        if !first.is_empty() {
+            out.emit_to(1, first);
+        }
+        seen.retain(|count| *count > 1);
+        let gone = batch.retain(|at, _| seen[at].is_multiple_of(2));
+        out.dropped(&ODD, gone);
+        out.emit(batch);
+        Ok(())
+    }
+
+    fn export(&mut self, group: &RangeInclusive<u64>, state: &mut Vec<u8>) -> Result<(), Error> {
+        self.0.retain(|hash, count| {
+            if group.contains(hash) {
+                state.extend([*hash, *count].map(u64::to_le_bytes).as_flattened());
+            }
+            !group.contains(hash)
+        });
+        Ok(())
+    }
+
+    fn import(&mut self, state: &[u8]) -> Result<(), Error> {
+        let (pairs, rest) = state.as_chunks::<16>();
+        assert!(rest.is_empty());
+        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+        self.0.extend(pairs.iter().map(|pair| (word(&pair[..8]), word(&pair[8..]))));
+        Ok(())
+    }
+}
+
+// Numbers, of which each shard brings those that are its own modulo the number of shards.
+component!(source fan(fan), Serial, []);
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Fan {
+    to: u64,
+}
+
+fn fan(options: Fan) -> Result<Arc<dyn Prepared>, OptionError> {
+    struct Fanning(u64);
+    struct Own {
+        to: u64,
+        next: u64,
+        step: u64,
+    }
+    impl Prepared for Fanning {
+        fn ports(&self) -> Ports {
+            Ports::source(PortType::Records)
+        }
+        fn instance(&self, shard: Shard) -> Result<Stage, Error> {
+            let (next, step) = (shard.index.into(), shard.of.into());
+            Ok(Stage::Source(Box::new(Own { to: self.0, next, step })))
+        }
+        fn split(&self, _: &Key, _: u32) -> bool {
+            true
+        }
+    }
+    impl Source for Own {
+        fn next(&mut self, out: &mut Output) -> Result<Next, Error> {
+            if self.next >= self.to {
+                return Ok(Next::End);
+            }
+            out.emit(lines(out, self.next..self.next + 1, 0));
+            self.next += self.step;
+            Ok(Next::More)
+        }
+    }
+    Ok(Arc::new(Fanning(options.to)))
 }
 
 // ------------------------------------------------------------------ sink

@@ -1,9 +1,11 @@
 //! What the command line may say.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use sluice_config::Pipeline;
 use sluice_core::Kind;
 
 /// Moves packets and log events through pipelines of filters.
@@ -106,9 +108,28 @@ pub struct Run {
     /// Show no progress, and no summary unless `--summary` asks for one; warnings and errors are still shown.
     #[arg(long, short)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub division: Division,
+}
+
+/// How a pipeline is divided into threads, in place of what its file says.
+#[derive(Clone, Copy, Default, clap::Args)]
+pub struct Division {
     /// How to divide the pipeline into threads, in place of what its file says.
     #[arg(long)]
     pub mode: Option<Mode>,
+    /// How many workers or shards there are in the modes that have them; by default as many as there are CPUs.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+}
+
+impl Division {
+    /// Divides a pipeline so.
+    pub fn apply(self, pipeline: &mut Pipeline) {
+        let execution = &mut pipeline.execution;
+        execution.mode = self.mode.map_or(execution.mode, Mode::meant);
+        execution.workers = self.workers.and_then(|n| NonZeroUsize::new(n.into())).or(execution.workers);
+    }
 }
 
 const RUN: &str = "\
@@ -118,6 +139,7 @@ Examples:
   sluice run pcap-to-json input=- output=- < a.pcap    from standard input to standard output
   sluice run mine.yaml --summary json > summary.json   counters for a program to read
   sluice run mine.yaml --control /tmp/mine.sock        be asked by `sluice status` meanwhile
+  sluice run mine.yaml --mode workers --workers 4      run each batch through all filters on one of four threads
 
 A list is written with commas (ports=80,443), a map with = and commas (addresses=FROM=TO,FROM=TO).";
 
@@ -199,12 +221,15 @@ pub struct Test {
     /// YAML files or names of built-in pipelines; by default all built-in ones.
     #[arg(value_name = "PIPELINE")]
     pub pipelines: Vec<String>,
+    #[command(flatten)]
+    pub division: Division,
 }
 
 const TEST: &str = "\
 Examples:
   sluice test                 the tests of all built-in pipelines
   sluice test mine.yaml       those of one file
+  sluice test --mode sharded  in another mode than the pipelines say
 
 A test in a pipeline:
   tests:
@@ -295,10 +320,25 @@ pub enum SummaryFormat {
     None,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum Mode {
     /// Every stage on its own threads.
     Staged,
+    /// One queue, from which each worker takes a batch through all stateless filters.
+    Workers,
+    /// The input is divided by a key, and each shard takes its part through all filters.
+    Sharded,
+}
+
+impl Mode {
+    /// The mode that a pipeline knows.
+    pub fn meant(self) -> sluice_config::Mode {
+        match self {
+            Mode::Staged => sluice_config::Mode::Staged,
+            Mode::Workers => sluice_config::Mode::Workers,
+            Mode::Sharded => sluice_config::Mode::Sharded,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]

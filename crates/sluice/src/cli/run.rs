@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use sluice_config::{Mode, ParamSpec, Pipeline};
+use sluice_config::{ParamSpec, Pipeline};
 use sluice_core::{Kind, Registry};
 use sluice_runtime::{Failure, Options, Outcome, Summary};
 
@@ -18,10 +18,7 @@ pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
     let document = load::document(&args.pipeline)?;
     let params = load::params(&args.params)?;
     let mut pipeline = load::check(registry, &document, params.clone())?;
-    match args.mode {
-        Some(args::Mode::Staged) => pipeline.execution.mode = Mode::Staged,
-        None => {}
-    }
+    args.division.apply(&mut pipeline);
     let ends = ends(&pipeline);
     let bar = Bar::new(!args.quiet);
     let options = Options {

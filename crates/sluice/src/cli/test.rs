@@ -28,7 +28,7 @@ pub fn test(registry: &Registry, args: &args::Test) -> anyhow::Result<u8> {
             out::print(&format!("{}: no tests\n", document.name))?;
         }
         for test in &tests {
-            let wrong = one(registry, document, test)?;
+            let wrong = one(registry, document, test, args.division)?;
             let verdict = if wrong.is_empty() { "ok" } else { "FAILED" };
             out::print(&format!("{}: {} ... {verdict}\n", document.name, test.name))?;
             for line in wrong.iter().flat_map(|wrong| wrong.lines()) {
@@ -52,7 +52,12 @@ fn tests(registry: &Registry, document: &Document) -> anyhow::Result<Vec<TestCas
 }
 
 /// Runs one test; tells what was not as expected.
-fn one(registry: &Registry, document: &Document, test: &TestCase) -> anyhow::Result<Vec<String>> {
+fn one(
+    registry: &Registry,
+    document: &Document,
+    test: &TestCase,
+    division: args::Division,
+) -> anyhow::Result<Vec<String>> {
     let folder = tempfile::tempdir().context("cannot make a temporary directory")?;
     for (name, content) in &test.files {
         let path = inside(folder.path(), name)?;
@@ -74,7 +79,8 @@ fn one(registry: &Registry, document: &Document, test: &TestCase) -> anyhow::Res
         Ok((name.clone(), text))
     };
     let params = test.params.iter().map(param).collect::<anyhow::Result<_>>()?;
-    let pipeline = load::check(registry, document, params)?;
+    let mut pipeline = load::check(registry, document, params)?;
+    division.apply(&mut pipeline);
     let mut wrong = Vec::new();
     match sluice_runtime::run(&pipeline, Options::new(Arc::new(Silent))) {
         Err(failure) => wrong.push(run::sentence(&failure)),

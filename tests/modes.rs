@@ -1,0 +1,165 @@
+//! Every mode and any number of threads give the same result: of the prebuilt pipelines, byte for byte.
+
+use sluice_tests::{Folder, root};
+
+/// What is compared with `--mode staged`.
+const OTHERS: [[&str; 4]; 5] = [
+    ["--mode", "workers", "--workers", "1"],
+    ["--mode", "workers", "--workers", "3"],
+    ["--mode", "sharded", "--workers", "1"],
+    ["--mode", "sharded", "--workers", "2"],
+    ["--mode", "sharded", "--workers", "5"],
+];
+
+const STAGED: [&str; 4] = ["--mode", "staged", "--workers", "1"];
+
+fn run(folder: &Folder, args: &[&str], mode: [&str; 4]) -> Vec<(String, Vec<u8>)> {
+    for name in folder.names().iter().filter(|name| name.starts_with("out")) {
+        std::fs::remove_file(folder.path(name)).unwrap();
+    }
+    let ran = folder.sluice(&[&["run", "--quiet"], args, &mode].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{args:?} {mode:?}");
+    let names = folder.names().into_iter().filter(|name| name.starts_with("out"));
+    names.map(|name| (name.clone(), folder.read(&name))).collect()
+}
+
+fn same_in_every_mode(folder: &Folder, args: &[&str]) {
+    let staged = run(folder, args, STAGED);
+    assert!(!staged.is_empty() && staged.iter().all(|(_, bytes)| !bytes.is_empty()), "{args:?}");
+    for mode in OTHERS {
+        let other = run(folder, args, mode);
+        let names =
+            |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&other), names(&staged), "{args:?} {mode:?}");
+        let differs = other.iter().zip(&staged).find(|(a, b)| a != b);
+        assert!(
+            differs.is_none(),
+            "{args:?} {mode:?}: `{}` differs",
+            differs.map_or("", |(file, _)| &file.0)
+        );
+    }
+}
+
+/// A folder with a capture of many batches and one of a few packets in the other format, and a log.
+fn with_traffic() -> Folder {
+    let folder = Folder::new();
+    folder.write(
+        "make.yaml",
+        "version: 1\n\
+         stages:\n\
+         - {source: generate, kind: packets, count: 12000, ipv6: 30, sizes: [64, 200, 1500]}\n\
+         - {sink: pcap_file, path: in.pcap, resolution: micro}\n\
+         - {sink: pcap_file, id: ng, inputs: generate, path: in.pcapng, format: pcapng}\n",
+    );
+    let ran = folder.sluice(&["run", "-q", "make.yaml"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let lines: Vec<String> = (0..30_000).map(|n| format!("{n} one line of a log\n")).collect();
+    folder.write("in.log", lines.concat());
+    folder
+}
+
+#[test]
+fn prebuilt_pipelines() {
+    let folder = with_traffic();
+    let key = format!("key={}", "1f".repeat(32));
+    for args in [
+        &["log-to-file", "input=in.log", "output=out.log"][..],
+        &["pcap-anonymize", "input=in.pcapng", "output=out.pcap", &key],
+        &["pcap-filter", "input=in.pcap", "output=out.pcap", "where=tcp or udp.port < 30000"],
+        &["pcap-filter", "input=in.pcapng", "output=out.pcapng", "where=ipv6"],
+        &["pcap-merge", "inputs=in.pcap,in.pcapng", "output=out.pcapng"],
+        &["pcap-rewrite", "input=in.pcap", "output=out.pcap", "macs=02:00:00:00:00:01=02:00:00:00:00:09"],
+        &["pcap-rewrite", "input=in.pcapng", "output=out.pcapng.gz"],
+        &["pcap-split", "input=in.pcap", "output=out.pcap", "count=5000"],
+        &["pcap-stats", "input=in.pcap", "output=out.txt"],
+        &["pcap-stats", "input=in.pcap", "output=out.json", "format=json", "top=100"],
+        &["pcap-to-json", "input=in.pcapng", "output=out.json"],
+    ] {
+        same_in_every_mode(&folder, args);
+    }
+}
+
+#[test]
+fn prebuilt_pipelines_pass_their_own_tests() {
+    let folder = Folder::new();
+    for mode in OTHERS {
+        let ran = folder.sluice(&[&["test"][..], &mode].concat());
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{mode:?}\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn every_prebuilt_pipeline_is_here() {
+    let told = std::fs::read_to_string(root().join("tests/modes.rs")).unwrap();
+    for pipeline in std::fs::read_dir(root().join("pipelines")).unwrap() {
+        let name = pipeline.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(told.contains(&format!("\"{name}\"")), "{name} is run in one mode only");
+    }
+}
+
+/// Blocks of a pcapng file that are no packets, and the options of those that are, stay where they were; also behind
+/// filters that drop packets, change them and make them longer.
+#[test]
+fn a_capture_with_comments_and_other_blocks() {
+    let folder = Folder::new();
+    folder.write("in.pcapng", pcapng(700));
+    folder.write(
+        "p.yaml",
+        "version: 1\n\
+         execution: {batch: 8KiB, key: host, strategy: consistent}\n\
+         stages:\n\
+         - {source: pcap_file, path: in.pcapng}\n\
+         - {filter: decode}\n\
+         - {filter: sample, probability: 0.5}\n\
+         - {filter: rewrite, addresses: {10.0.0.0/8: 172.16.0.0/12}}\n\
+         - {filter: vlan, push: [{id: 7}]}\n\
+         - {filter: where, where: 'udp.port < 40', rest: port}\n\
+         - {sink: pcap_file, path: out.pcapng}\n\
+         - {sink: pcap_file, id: rest, inputs: where.rest, path: out-rest.pcapng}\n",
+    );
+    same_in_every_mode(&folder, &["p.yaml"]);
+    folder.write(
+        "copy.yaml",
+        "version: 1\n\
+         execution: {batch: 8KiB}\n\
+         stages: [{source: pcap_file, path: in.pcapng}, {filter: decode}, {sink: pcap_file, path: out.pcapng}]\n",
+    );
+    same_in_every_mode(&folder, &["copy.yaml"]);
+    assert!(folder.read("out.pcapng") == folder.read("in.pcapng"));
+}
+
+/// A capture of UDP packets between changing hosts, some with a comment, and a custom block before every fifth.
+fn pcapng(packets: u32) -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let length = (12 + body.len() as u32).to_le_bytes();
+        [&kind.to_le_bytes()[..], &length, body, &length].concat()
+    };
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let mut file = block(0x0a0d_0d0a, &words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]));
+    file.extend(block(1, &words(&[1, 262_144])));
+    for number in 0..packets {
+        if number % 5 == 0 {
+            file.extend(block(0x0000_0bad, &words(&[32_473, number])));
+        }
+        let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+        let mut ip =
+            vec![0x45, 0, 0, 32, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, (number % 13) as u8, 10, 0, 1, 1];
+        let sum: u32 = ip.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+        ip[10..12].copy_from_slice(&(!(((sum & 0xffff) + (sum >> 16)) as u16)).to_be_bytes());
+        frame.extend(ip);
+        frame.extend([0, (number % 71) as u8, 0, 53, 0, 12, 0, 0]);
+        frame.extend(number.to_be_bytes());
+        let length = frame.len() as u32;
+        frame.resize(frame.len().next_multiple_of(4), 0);
+        let mut body = words(&[0, 0, number, length, length]);
+        body.extend(frame);
+        if number % 3 == 0 {
+            body.extend([1, 0, 4, 0]);
+            body.extend(format!("{number:04}").bytes());
+            body.extend([0; 4]);
+        }
+        file.extend(block(6, &body));
+    }
+    file.extend(block(0x0000_0bad, &words(&[32_473, packets])));
+    file
+}
