@@ -281,7 +281,11 @@ impl PacketBatch {
 
     /// The packets in order, each with its bytes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Frame, &[u8])> {
-        self.body.frames.iter().map(|frame| (frame, self.data(frame)))
+        let (main, overflow) = (self.body.main.bytes(), self.body.overflow.bytes());
+        self.body.frames.iter().map(move |frame| {
+            let slab = if frame.flags.contains(Flags::OVERFLOW) { overflow } else { main };
+            (frame, slab.get(frame.start()..frame.end()).unwrap_or_default())
+        })
     }
 
     /// Whether the layers were computed.

@@ -7,6 +7,10 @@ use crate::flow;
 use crate::link::LinkType;
 use crate::pseudo;
 
+mod select;
+
+pub use select::{Protos, Selected};
+
 /// How many headers are recorded for one frame; what is nested deeper ends with [`Stop::TooDeep`].
 pub const MAX_HEADERS: usize = 12;
 
@@ -290,25 +294,28 @@ const _: () = assert!(size_of::<Layers>() <= 64);
 impl Default for Layers {
     /// No header at all.
     fn default() -> Self {
-        Self {
-            flow_hash: 0,
-            l3_end: 0,
-            payload: 0,
-            end: 0,
-            offsets: [0; MAX_HEADERS],
-            ethertype: 0,
-            protos: [Proto::Ethernet; MAX_HEADERS],
-            count: 0,
-            network: NONE,
-            transport: NONE,
-            protocol: 0,
-            stop: Stop::Payload,
-            flags: 0,
-        }
+        Self::EMPTY
     }
 }
 
 impl Layers {
+    /// No header at all.
+    pub const EMPTY: Self = Self {
+        flow_hash: 0,
+        l3_end: 0,
+        payload: 0,
+        end: 0,
+        offsets: [0; MAX_HEADERS],
+        ethertype: 0,
+        protos: [Proto::Ethernet; MAX_HEADERS],
+        count: 0,
+        network: NONE,
+        transport: NONE,
+        protocol: 0,
+        stop: Stop::Payload,
+        flags: 0,
+    };
+
     /// Finds the headers of `frame`, of which `wire_len` bytes were on the wire, in up to [`DEFAULT_TUNNELS`] tunnels.
     ///
     /// Decodes as far as it can and says in [`stop`](Self::stop) why it went no further.

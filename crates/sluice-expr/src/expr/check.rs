@@ -71,8 +71,8 @@ impl Checker {
             Kind::Compare(of, relation, parts) => self.compare(*of, *relation, &parts[0], &parts[1])?,
             Kind::In(of, part, members) => self.within(*of, part, members)?,
             Kind::Literal(Literal::Bool(value)) => Test::Const(*value),
-            Kind::Field(..) | Kind::Path(_) => Test::Present(self.value(expr, Type::Any)?.0),
-            Kind::Binary(Operator::BitAnd, _) => Test::Truth(self.value(expr, Type::Any)?.0),
+            Kind::Field(..) | Kind::Path(_) => present(self.value(expr, Type::Any)?.0),
+            Kind::Binary(Operator::BitAnd, _) => any_bit(self.value(expr, Type::Any)?.0),
             _ => match self.value(expr, Type::Any)? {
                 (node, Type::Bool) => Test::Truth(node),
                 (_, kind) => {
@@ -407,6 +407,24 @@ fn field_of(node: &Node) -> Option<&'static Field> {
         Node::Field(field, _) => Some(field),
         _ => None,
     }
+}
+
+/// Whether there is a value.
+fn present(node: Node) -> Test {
+    match node {
+        Node::Field(Field { source: Source::Headers(kinds), .. }, None) => Test::Header(*kinds),
+        node => within(&node, Ranges::One(0, u64::MAX)).unwrap_or(Test::Present(node)),
+    }
+}
+
+/// Whether a number has one of the bits that are left of it.
+fn any_bit(node: Node) -> Test {
+    within(&node, Ranges::But(0, 0)).unwrap_or(Test::Truth(node))
+}
+
+fn within(node: &Node, ranges: Ranges) -> Option<Test> {
+    let (place, mask) = place(node)?;
+    Some(Test::Within(Box::new(Within { place, mask, ranges, mode: Mode::Any })))
 }
 
 /// Where the numbers are that a value consists of, and which of their bits count.

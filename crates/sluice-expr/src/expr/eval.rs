@@ -34,6 +34,10 @@ impl Test {
     pub(crate) fn holds(&self, item: &Item<'_>) -> bool {
         match self {
             Self::Within(within) => within.holds(item),
+            Self::Header(kinds) => match &item.subject {
+                Subject::Packet(packet) => !packet.layers.select(*kinds).is_empty(),
+                Subject::Record(_) => false,
+            },
             Self::And(parts) => parts.iter().all(|part| part.holds(item)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(item)),
             Self::Not(part) => !part.holds(item),
@@ -68,7 +72,7 @@ impl Within {
         let mut one = |number: u64| each(self.ranges.contains(number & self.mask));
         match self.place {
             Place::Headers(places) => numbers(packet, places, one),
-            Place::Frame(read) => read(packet).is_some_and(&mut one),
+            Place::Frame(read) => read(packet.frame).is_some_and(&mut one),
         }
     }
 

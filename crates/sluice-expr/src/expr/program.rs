@@ -1,12 +1,14 @@
 //! Expressions ready to be evaluated over batches.
 
 use sluice_core::tape::Key;
-use sluice_core::{Batch, PacketBatch, RecordBatch};
+use sluice_core::{Batch, Layers, PacketBatch, RecordBatch};
 
 use super::ast::Expr;
+use super::block::{Block, Items};
 use super::check::Checker;
 use super::item::{Buffers, Item, Line, Subject};
 use super::parse::parse;
+use super::set::Set;
 use super::tree::{Node, Test};
 use crate::fields::Packet;
 use crate::{Error, Type, Value};
@@ -71,8 +73,8 @@ impl Context {
         if self.needs == Needs::Layers {
             batch.decode();
         }
-        let (info, undecoded) = (batch.info(), sluice_core::Layers::default());
-        let layers = batch.layers().iter().chain(std::iter::repeat(&undecoded));
+        let info = batch.info();
+        let layers = batch.layers().iter().chain(std::iter::repeat(&Layers::EMPTY));
         let buffers = self.lend();
         for (at, ((frame, data), layers)) in batch.iter().zip(layers).enumerate() {
             let subject = Subject::Packet(Packet { frame, data, layers, info });
@@ -120,16 +122,40 @@ impl Predicate {
 
     /// Writes into `held`, which is emptied first, for each item of the batch whether it holds.
     pub fn batch(&mut self, batch: &mut Batch, held: &mut Vec<bool>) {
+        match batch {
+            Batch::Packets(batch) => self.packets(batch, held),
+            Batch::Records(batch) => {
+                self.context.look_up(batch);
+                self.ask(Items::Records(batch), held);
+            }
+        }
+    }
+
+    /// The same for packets.
+    pub fn packets(&mut self, batch: &mut PacketBatch, held: &mut Vec<bool>) {
+        let layers = self.context.needs == Needs::Layers;
+        if layers {
+            batch.decode();
+        }
+        self.ask(Items::Packets(batch, if layers { batch.layers() } else { &[] }), held);
+    }
+
+    /// The same, asked of one item after the other.
+    #[cfg(test)]
+    pub(super) fn one_by_one(&mut self, batch: &mut Batch, held: &mut Vec<bool>) {
         held.clear();
         let test = &self.test;
         self.context.each(batch, |_, item| held.push(test.holds(item)));
     }
 
-    /// The same for packets.
-    pub fn packets(&mut self, batch: &mut PacketBatch, held: &mut Vec<bool>) {
+    fn ask(&mut self, items: Items<'_>, held: &mut Vec<bool>) {
+        let Self { test, context } = self;
+        let buffers = context.lend();
         held.clear();
-        let test = &self.test;
-        self.context.each_packet(batch, |_, item| held.push(test.holds(item)));
+        Block::each(items, &context.keys, &buffers, |block, count| {
+            held.extend(test.select(block, Set::first(count)).members(count));
+        });
+        context.buffers = buffers.0.into_inner();
     }
 }
 

@@ -1,3 +1,4 @@
+mod blocks;
 mod errors;
 mod laws;
 mod packets;

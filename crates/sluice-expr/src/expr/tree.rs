@@ -2,11 +2,13 @@
 
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
+use sluice_core::Frame;
+use sluice_wire::layers::Protos;
 
 use super::ast::{Literal, Operator, Slice};
 use super::functions::Function;
 use super::ranges::Ranges;
-use crate::fields::{Field, Numbers, Packet};
+use crate::fields::{Field, Numbers};
 
 /// Something that holds for an item or does not.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub(crate) enum Test {
     If(Box<[Test; 3]>),
     /// Numbers in headers or about the frame are in certain ranges.
     Within(Box<Within>),
+    /// There is a header of one of these kinds.
+    Header(Protos),
     /// There is a value; a field of records is also no `null` and no `false`.
     Present(Node),
     /// A value is true, or not zero.
@@ -40,7 +44,7 @@ pub(crate) enum Mode {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place {
     Headers(Numbers),
-    Frame(fn(&Packet<'_>) -> Option<u64>),
+    Frame(fn(&Frame) -> Option<u64>),
 }
 
 #[derive(Debug, Clone)]

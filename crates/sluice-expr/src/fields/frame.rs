@@ -1,6 +1,6 @@
 //! What is known about frames and records besides their bytes, and what is computed from a whole packet.
 
-use sluice_core::Flags;
+use sluice_core::{Flags, Frame};
 use sluice_wire::layers::Stop;
 
 use super::source::Each;
@@ -10,7 +10,7 @@ use crate::{Type, Value};
 const fn frame(
     name: &'static str,
     kind: Type,
-    read: fn(&Packet<'_>) -> Option<u64>,
+    read: fn(&Frame) -> Option<u64>,
     about: &'static str,
 ) -> Field {
     Field::new(name, kind, Source::Frame(read), about)
@@ -18,16 +18,21 @@ const fn frame(
 
 pub(super) const FRAME: &[Field] = &[
     Field::new("frame", Type::Header, Source::Whole, "the frame: all of its captured bytes"),
-    frame("frame.number", Type::Int, |p| p.frame.ordinal.checked_add(1), "its number in its source, from 1"),
-    frame("frame.time", Type::Time, |p| Some(p.frame.time as u64), "when it was captured"),
-    frame("frame.time_epoch", Type::Time, |p| Some(p.frame.time as u64), "the same"),
-    frame("frame.len", Type::Int, |p| Some(p.frame.wire.into()), "its length on the wire").unit("bytes"),
-    frame("frame.cap_len", Type::Int, |p| Some(p.frame.captured().into()), "how much of it was captured")
+    frame(
+        "frame.number",
+        Type::Int,
+        |frame| frame.ordinal.checked_add(1),
+        "its number in its source, from 1",
+    ),
+    frame("frame.time", Type::Time, |frame| Some(frame.time as u64), "when it was captured"),
+    frame("frame.time_epoch", Type::Time, |frame| Some(frame.time as u64), "the same"),
+    frame("frame.len", Type::Int, |frame| Some(frame.wire.into()), "its length on the wire").unit("bytes"),
+    frame("frame.cap_len", Type::Int, |frame| Some(frame.captured().into()), "how much of it was captured")
         .unit("bytes"),
     frame(
         "frame.interface_id",
         Type::Int,
-        |p| Some(p.frame.interface.into()),
+        |frame| Some(frame.interface.into()),
         "the number of the interface in its file, from 0",
     ),
     Field::new(
@@ -39,7 +44,7 @@ pub(super) const FRAME: &[Field] = &[
     frame(
         "frame.packet_flags_direction",
         Type::Int,
-        |p| match (p.frame.flags.contains(Flags::INBOUND), p.frame.flags.contains(Flags::OUTBOUND)) {
+        |frame| match (frame.flags.contains(Flags::INBOUND), frame.flags.contains(Flags::OUTBOUND)) {
             (true, false) => Some(1),
             (false, true) => Some(2),
             _ => None,
@@ -47,29 +52,34 @@ pub(super) const FRAME: &[Field] = &[
         "which way the interface passed it, where the file tells",
     )
     .words(&[("inbound", 1), ("outbound", 2)]),
-    frame("frame.mark", Type::Int, |p| Some(p.frame.mark.into()), "the mark that a filter set; 0 until then"),
+    frame(
+        "frame.mark",
+        Type::Int,
+        |frame| Some(frame.mark.into()),
+        "the mark that a filter set; 0 until then",
+    ),
     frame(
         "frame.truncated",
         Type::Bool,
-        |p| Some((p.frame.wire > p.frame.captured()).into()),
+        |frame| Some((frame.wire > frame.captured()).into()),
         "whether less was captured than was on the wire",
     ),
     frame(
         "frame.invalid",
         Type::Bool,
-        |p| Some(p.frame.flags.contains(Flags::INVALID).into()),
+        |frame| Some(frame.flags.contains(Flags::INVALID).into()),
         "whether `validate` found it wrong",
     ),
     frame(
         "frame.from_client",
         Type::Bool,
-        |p| Some(p.frame.flags.contains(Flags::FROM_CLIENT).into()),
+        |frame| Some(frame.flags.contains(Flags::FROM_CLIENT).into()),
         "whether it was found to come from the client of its connection",
     ),
     frame(
         "frame.from_server",
         Type::Bool,
-        |p| Some(p.frame.flags.contains(Flags::FROM_SERVER).into()),
+        |frame| Some(frame.flags.contains(Flags::FROM_SERVER).into()),
         "whether it was found to come from the server of its connection",
     ),
 ];

@@ -1,9 +1,9 @@
 //! Fields of the link layer and of ARP.
 
 use sluice_wire::decode::{arp, null, ppp};
-use sluice_wire::layers::Proto;
+use sluice_wire::layers::{Proto, Protos};
 
-use super::source::{Each, Protos, be};
+use super::source::{Each, be};
 use super::{Field, Number, Numbers, Packet, Source};
 use crate::{Type, Value};
 use sluice_wire::addr::Mac;

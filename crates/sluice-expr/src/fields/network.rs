@@ -1,10 +1,10 @@
 //! Fields of IPv4, IPv6 and the control protocols on top of them.
 
 use sluice_wire::decode::{icmpv4, icmpv6};
-use sluice_wire::layers::Proto;
+use sluice_wire::layers::{Proto, Protos};
 
 use super::link::{address, flag, header, int};
-use super::source::{Each, FromHeader, Protos, be, v6};
+use super::source::{Each, FromHeader, be, v6};
 use super::{Field, Number, Packet, Source, transport};
 use crate::{Type, Value};
 

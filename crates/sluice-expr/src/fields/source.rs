@@ -2,8 +2,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use sluice_core::Frame;
 use sluice_wire::addr::Mac;
-use sluice_wire::layers::Proto;
+use sluice_wire::layers::{Proto, Protos};
 
 use super::{Field, Packet};
 use crate::expr::Line;
@@ -12,27 +13,8 @@ use crate::{Type, Value};
 /// Takes the values of a field one by one; true when it wants no more.
 pub(crate) type Each<'e> = &'e mut dyn FnMut(Value<'_>) -> bool;
 
-/// A set of header kinds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Protos(u64);
-
-impl Protos {
-    pub(crate) const fn of(protos: &[Proto]) -> Self {
-        let (mut bits, mut at) = (0, 0);
-        while at < protos.len() {
-            bits |= 1 << protos[at] as u64;
-            at += 1;
-        }
-        Self(bits)
-    }
-
-    #[inline(always)]
-    pub(crate) fn contains(self, proto: Proto) -> bool {
-        self.0 >> proto as u64 & 1 != 0
-    }
-}
-
-/// A number in a header, most significant byte first: `width` bytes (1 to 8) at `at`, shifted to the right and masked.
+/// A number in a header, most significant byte first: `width` bytes (1 to 4, or 6) at `at`, shifted to the right and
+/// masked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Number {
     pub(crate) protos: Protos,
@@ -53,21 +35,27 @@ impl Number {
 
     /// The same in headers of this kind too.
     pub(crate) const fn and(mut self, proto: Proto) -> Self {
-        self.protos.0 |= 1 << proto as u64;
+        self.protos = self.protos.and(proto);
         self
     }
 
+    /// The number in the header that begins at `start`, unless that is cut off before it.
     #[inline(always)]
-    fn read(&self, header: &[u8]) -> Option<u64> {
-        let bytes = header.get(usize::from(self.at)..)?;
-        let word = match self.width {
-            1 => u64::from(*bytes.first()?),
-            2 => u64::from(u16::from_be_bytes(*bytes.first_chunk()?)),
-            4 => u64::from(u32::from_be_bytes(*bytes.first_chunk()?)),
-            width => {
-                bytes.get(..usize::from(width))?.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
-            }
-        };
+    pub(crate) fn read(&self, data: &[u8], start: usize) -> Option<u64> {
+        match self.width {
+            1 => self.load::<1>(data, start),
+            2 => self.load::<2>(data, start),
+            3 => self.load::<3>(data, start),
+            4 => self.load::<4>(data, start),
+            _ => self.load::<6>(data, start),
+        }
+    }
+
+    /// The same for a number that is known to be so wide.
+    #[inline(always)]
+    pub(crate) fn load<const WIDTH: usize>(&self, data: &[u8], start: usize) -> Option<u64> {
+        let bytes: &[u8; WIDTH] = data.get(start + usize::from(self.at)..)?.first_chunk()?;
+        let word = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
         Some(word >> self.shift & self.mask)
     }
 }
@@ -82,7 +70,7 @@ pub(crate) fn numbers(packet: &Packet<'_>, numbers: &[Number], mut each: impl Fn
     for (proto, at) in packet.layers.headers() {
         for number in numbers {
             if number.protos.contains(proto)
-                && let Some(value) = data.get(at..).and_then(|header| number.read(header))
+                && let Some(value) = number.read(data, at)
                 && each(value)
             {
                 return true;
@@ -111,7 +99,7 @@ pub(crate) enum Source {
     /// Computed from the packet.
     Packet(for<'a> fn(&Packet<'a>, Each<'_>) -> bool),
     /// A number known about the frame.
-    Frame(fn(&Packet<'_>) -> Option<u64>),
+    Frame(fn(&Frame) -> Option<u64>),
     /// Something known about a record.
     Record(for<'a> fn(&Line<'a>) -> Value<'a>),
 }
@@ -144,7 +132,7 @@ impl Field {
             }),
             Source::Header(protos, read) => headers(packet, protos).any(|at| read(packet, at, each)),
             Source::Packet(read) => read(packet, each),
-            Source::Frame(read) => read(packet).is_some_and(|number| each(self.value(number))),
+            Source::Frame(read) => read(packet.frame).is_some_and(|number| each(self.value(number))),
             Source::Record(_) => false,
         }
     }
@@ -172,7 +160,7 @@ impl Field {
         match self.source {
             Source::Headers(protos) | Source::Header(protos, _) => Some(protos),
             Source::Numbers(numbers) => {
-                Some(Protos(numbers.iter().fold(0, |bits, number| bits | number.protos.0)))
+                Some(numbers.iter().fold(Protos::NONE, |all, number| all.or(number.protos)))
             }
             Source::V6(_) => Some(Protos::of(&[Proto::Ipv6])),
             Source::Whole | Source::Packet(_) | Source::Frame(_) | Source::Record(_) => None,
@@ -187,7 +175,7 @@ impl Field {
         let Some((proto, at)) = (if occurrence > 0 { all.nth(nth) } else { all.rev().nth(nth) }) else {
             return false;
         };
-        let header = packet.data.get(at..packet.end()).unwrap_or_default();
+        let data = packet.data.get(..packet.end()).unwrap_or_default();
         match self.source {
             Source::Headers(_) => each(Value::Bytes(packet.from(at))),
             Source::Header(_, read) => read(packet, at, each),
@@ -197,7 +185,7 @@ impl Field {
             Source::Numbers(numbers) => numbers
                 .iter()
                 .filter(|number| number.protos.contains(proto))
-                .filter_map(|number| number.read(header))
+                .filter_map(|number| number.read(data, at))
                 .any(|number| each(self.value(number))),
             Source::Whole | Source::Packet(_) | Source::Frame(_) | Source::Record(_) => false,
         }

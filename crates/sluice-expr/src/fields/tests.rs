@@ -27,7 +27,7 @@ fn a_number_fits_into_its_field() {
                 Type::Bool => 2,
                 _ => 4,
             };
-            assert!((1..=widest).contains(&number.width), "{}", field.name);
+            assert!((1..=widest).contains(&number.width) && number.width != 5, "{}", field.name);
             // Tests of ranges compare the number itself with 0 and 1.
             assert!(field.kind != Type::Bool || number.mask == 1, "{}", field.name);
         }

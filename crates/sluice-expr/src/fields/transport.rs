@@ -1,11 +1,11 @@
 //! Fields of TCP, UDP and SCTP, and what was found out about checksums.
 
 use sluice_core::{Flags, Layers};
-use sluice_wire::layers::Proto;
+use sluice_wire::layers::{Proto, Protos};
 use sluice_wire::verify::{self, Offload, Verdict};
 
 use super::link::{flag, header, int};
-use super::source::{Each, FromHeader, Protos, be};
+use super::source::{Each, FromHeader, be};
 use super::{Field, Number, Packet, Source};
 use crate::{Type, Value};
 

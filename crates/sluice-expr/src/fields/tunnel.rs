@@ -1,10 +1,10 @@
 //! Fields of tunnels and of IPsec.
 
 use sluice_wire::decode::{gre, mpls};
-use sluice_wire::layers::Proto;
+use sluice_wire::layers::{Proto, Protos};
 
 use super::link::{flag, header, int};
-use super::source::{FromHeader, Protos};
+use super::source::FromHeader;
 use super::{Field, Number, Source};
 use crate::{Type, Value};
 

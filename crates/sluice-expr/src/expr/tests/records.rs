@@ -7,7 +7,7 @@ use sluice_testkit::records;
 use super::super::*;
 
 /// Four records: an object of all types, one where types differ, one without fields, one with other fields.
-fn batch() -> RecordBatch {
+pub(super) fn batch() -> RecordBatch {
     let mut batch = records(["first", "second", "third", "fourth"]);
     batch.parse().for_each(|at, mut line| {
         let root = line.fields.push(Key::NONE, Taped::Object(0));
