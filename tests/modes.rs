@@ -97,6 +97,52 @@ fn every_prebuilt_pipeline_is_here() {
     }
 }
 
+#[test]
+fn bench_shows_all_modes_side_by_side_and_writes_nothing() {
+    let folder = with_traffic();
+    folder.write("out.pcap", "not to be touched");
+    let before = folder.names();
+    let args =
+        ["bench", "pcap-rewrite", "input=in.pcap", "output=out.pcap", "--workers", "1,2", "--runs", "1"];
+    let ran = folder.sluice(&args);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert!(ran.stdout.starts_with("pcap-rewrite: 12,000 packets, "), "{}", ran.stdout);
+    let modes: Vec<_> = ran.stdout.lines().skip(3).take(5).filter_map(|line| line.split_once("  ")).collect();
+    assert_eq!(
+        modes.iter().map(|(mode, _)| *mode).collect::<Vec<_>>(),
+        ["staged", "workers", "workers", "sharded", "sharded"]
+    );
+    assert!(ran.stdout.contains("\nbest  "), "{}", ran.stdout);
+
+    let ran = folder.sluice(&[&args[..], &["--json", "--discard"]].concat());
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let results = told["results"].as_array().unwrap();
+    assert_eq!(results.len(), 5);
+    for result in results {
+        assert_eq!(result["items"], 12_000);
+        let is_there =
+            |name: &str| result.pointer(name).and_then(serde_json::Value::as_f64).is_some_and(|n| n > 0.0);
+        for name in ["/seconds", "/items_per_second", "/cpu_ns_per_item", "/peak_memory", "/latency/batches"]
+        {
+            assert!(is_there(name), "{name}: {result}");
+        }
+    }
+    assert!(results.iter().any(|result| result["mode"] == told["best"]["mode"]));
+    assert_eq!(folder.names(), before);
+    assert_eq!(folder.read("out.pcap"), b"not to be touched");
+
+    let ran = folder.sluice(&["bench", "pcap-rewrite", "input=-"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("standard input can be read once"), "{}", ran.stderr);
+    let ran = folder.sluice(&["bench", "pcap-rewrite", "input=absent.pcap"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("absent.pcap") && ran.stderr.contains("nothing is compared"),
+        "{}",
+        ran.stderr
+    );
+}
+
 /// Blocks of a pcapng file that are no packets, and the options of those that are, stay where they were; also behind
 /// filters that drop packets, change them and make them longer.
 #[test]

@@ -161,6 +161,15 @@ impl Times {
 
 /// The CPU time that the calling thread has used.
 fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    used(ClockId::ThreadCPUTime)
+}
+
+/// The CPU time that the process has used.
+pub(crate) fn process_cpu() -> Duration {
+    used(ClockId::ProcessCPUTime)
+}
+
+fn used(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

@@ -68,6 +68,13 @@ impl Latency {
     }
 }
 
+/// The most memory that the process held since it began, in bytes.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 fn bucket(took: u32) -> usize {
     if took < STEPS {
         return took as usize;

@@ -30,5 +30,5 @@ mod socket;
 pub use control::Failure;
 pub use latency::Latencies;
 pub use run::{Options, ProgressFn, run};
-pub use snapshot::{Memory, Outcome, PipeSnapshot, Snapshot, StageSnapshot, State, Summary};
+pub use snapshot::{Measured, Memory, Outcome, PipeSnapshot, Snapshot, StageSnapshot, State, Summary};
 pub use socket::status;

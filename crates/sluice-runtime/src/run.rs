@@ -17,7 +17,9 @@ use sluice_core::{Credits, Notice, Pools, Reporter};
 
 use crate::build::{Built, Watch};
 use crate::control::{Control, Failure};
-use crate::snapshot::{Outcome, Snapshot, Summary};
+use crate::counters::process_cpu;
+use crate::latency::peak_memory;
+use crate::snapshot::{Measured, Outcome, Snapshot, Summary};
 use crate::socket::Socket;
 
 /// How long threads may take to notice that the run was given up, before it is left to the end of the process.
@@ -31,7 +33,7 @@ pub struct Options {
     pub control: Option<PathBuf>,
     /// Whether SIGINT and SIGTERM stop the run; a second one gives it up.
     pub signals: bool,
-    /// Whether to measure how long batches take from source to sink.
+    /// Whether to measure what the run takes, for comparison: see [`Measured`].
     pub measured: bool,
     /// Called again and again while the run goes on, this far apart.
     pub progress: Option<(Duration, ProgressFn)>,
@@ -52,6 +54,7 @@ impl Options {
 /// An error means that it did not start; whatever happened later is in the summary.
 pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure> {
     let began = Instant::now();
+    let cpu = process_cpu();
     let socket = match &options.control {
         Some(path) => {
             Some(Socket::bind(path).map_err(Failure::of_run(&format!("listen at `{}`", path.display())))?)
@@ -104,8 +107,12 @@ pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure
         () if was_stopped => Outcome::Stopped,
         () => Outcome::Done,
     };
-    let latencies = latency.map(|latency| latency.read());
-    Ok(Summary { outcome, failures, latencies, snapshot })
+    let measured = latency.map(|latency| Measured {
+        latency: latency.read(),
+        cpu: (process_cpu() - cpu).as_secs_f64(),
+        peak_memory: peak_memory().unwrap_or(0),
+    });
+    Ok(Summary { outcome, failures, measured, snapshot })
 }
 
 /// Starts one thread; a panic inside fails the run.

@@ -141,6 +141,17 @@ impl Outcome {
     }
 }
 
+/// What a run took that is asked for only when runs are compared.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// How long batches took from their source until a sink had them.
+    pub latency: Latencies,
+    /// Seconds of CPU that the process used meanwhile.
+    pub cpu: f64,
+    /// The most memory that the process held since it began, in bytes; 0 where the system does not tell.
+    pub peak_memory: u64,
+}
+
 /// What a run did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -148,9 +159,9 @@ pub struct Summary {
     pub outcome: Outcome,
     /// What went wrong, in the order in which it did.
     pub failures: Vec<Failure>,
-    /// How long batches took, where that was measured.
+    /// What it took, where that was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latencies: Option<Latencies>,
+    pub measured: Option<Measured>,
     /// The last counters.
     #[serde(flatten)]
     pub snapshot: Snapshot,

@@ -59,6 +59,7 @@ pub enum Command {
     Schema,
     Graph(Graph),
     Test(Test),
+    Bench(Bench),
     Bpf(Bpf),
     /// Show the counters of a run that is going on.
     #[command(after_help = STATUS)]
@@ -238,6 +239,43 @@ A test in a pipeline:
       files: {in.log: {lines: [one, two]}}
       expect: {out.log: {lines: [one, two]}}";
 
+/// Run a pipeline in every mode and compare.
+///
+/// Each mode is run with each number of workers or shards, several times, in turns, each time in a process of its own; the run
+/// with the middle time counts. Sinks that write to a path write to a temporary directory instead (see TMPDIR), and others
+/// take what comes and do nothing; nothing of the user's is overwritten. The input has to end, and fits into memory at best, so
+/// that it is not the disk that is compared.
+#[derive(clap::Args)]
+#[command(after_help = BENCH)]
+pub struct Bench {
+    /// A YAML file or the name of a built-in pipeline.
+    pub pipeline: String,
+    /// Values for the params of the pipeline.
+    #[arg(value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// The numbers of workers and shards to try, as A,B,C; by default 1, 2, 4 and so on up to the number of CPUs.
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Vec<u16>,
+    /// How often each is run.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub runs: u16,
+    /// Let no sink write anything.
+    #[arg(long)]
+    pub discard: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Run once, as MODE:WORKERS, and tell what it took.
+    #[arg(long, hide = true)]
+    pub one: Option<String>,
+}
+
+const BENCH: &str = "\
+Examples:
+  sluice bench pcap-rewrite input=big.pcap
+  sluice bench mine.yaml --workers 2,4,8 --runs 5
+  sluice bench mine.yaml --discard --json | jq .best";
+
 /// Show the program that a tcpdump filter expression becomes.
 ///
 /// An instruction that jumps names the one that it jumps to when its condition holds (jt) and when it does not (jf).
@@ -320,7 +358,7 @@ pub enum SummaryFormat {
     None,
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Mode {
     /// Every stage on its own threads.
     Staged,

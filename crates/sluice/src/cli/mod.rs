@@ -4,6 +4,7 @@
 //! make text and hand it to `out`, the one place that prints.
 
 mod args;
+mod bench;
 mod bpf;
 mod check;
 mod components;
@@ -74,6 +75,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         }
         Command::Graph(args) => out::print(&graph::graph(&registry, &args)?),
         Command::Test(args) => test::test(&registry, &args),
+        Command::Bench(args) => bench::bench(&registry, &args),
         Command::Status { control, json } => out::print(&status::status(&control, json)?),
         Command::Reference { fields: true } => out::print(&fields::reference()),
         Command::Reference { fields: false } => out::print(&reference::reference(&registry)),
