@@ -205,10 +205,9 @@ impl PacketBatch {
     #[inline]
     pub fn push(&mut self, frame: Frame) {
         let size = self.body.main.bytes().len();
-        assert!(
-            frame.start() >= HEADROOM && frame.end() <= size,
-            "{frame:?} lies outside its slab of {size} bytes"
-        );
+        if frame.start() < HEADROOM || frame.end() > size {
+            outside(frame.start(), frame.end(), size);
+        }
         self.body.bytes += u64::from(frame.captured);
         self.body.frames.push(frame);
         self.body.layers.clear();
@@ -274,12 +273,14 @@ impl PacketBatch {
     }
 
     /// The bytes of a frame of this batch.
+    #[inline]
     pub fn data(&self, frame: &Frame) -> &[u8] {
         let slab = if frame.flags.contains(Flags::OVERFLOW) { &self.body.overflow } else { &self.body.main };
         slab.bytes().get(frame.start()..frame.end()).unwrap_or_default()
     }
 
     /// The packets in order, each with its bytes.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Frame, &[u8])> {
         let (main, overflow) = (self.body.main.bytes(), self.body.overflow.bytes());
         self.body.frames.iter().map(move |frame| {
@@ -487,6 +488,13 @@ impl PacketBatch {
         }
         Ok(())
     }
+}
+
+/// Is told numbers alone, so that [`PacketBatch::push`] need not have a frame in memory before it is in the batch.
+#[cold]
+#[inline(never)]
+fn outside(start: usize, end: usize, size: usize) -> ! {
+    panic!("a frame at {start}..{end} lies outside its slab of {size} bytes, headroom included")
 }
 
 impl fmt::Debug for PacketBatch {

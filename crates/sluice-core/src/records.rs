@@ -79,13 +79,13 @@ impl RecordBatch {
     ///
     /// # Panics
     /// When its range does not lie inside the main slab.
+    #[inline]
     pub fn push(&mut self, record: Record) {
         let size = self.body.main.bytes().len();
         let end = record.offset as usize + record.len as usize;
-        assert!(
-            end <= size && u32::from(record.ending) <= record.len,
-            "{record:?} lies outside its slab of {size} bytes"
-        );
+        if end > size || u32::from(record.ending) > record.len {
+            outside(record.offset as usize, end, size);
+        }
         self.body.records.push(record);
     }
 
@@ -241,6 +241,13 @@ impl RecordBatch {
     pub fn weight(&self) -> usize {
         self.body.main.weight() + self.body.text.capacity()
     }
+}
+
+/// Is told numbers alone, so that [`RecordBatch::push`] need not have a record in memory before it is in the batch.
+#[cold]
+#[inline(never)]
+fn outside(start: usize, end: usize, size: usize) -> ! {
+    panic!("a record at {start}..{end} lies outside its slab of {size} bytes, its ending included")
 }
 
 impl fmt::Debug for RecordBatch {

@@ -1,26 +1,25 @@
 // Counts the packets and bytes of a capture file per 5-tuple, both directions together, by the fastest way that gopacket
 // has: one set of layers that is decoded into again and again, found by number, over bytes that are not copied.
 //
-// Packets come from gopacket's own zero-copy reader of files, or with `lean` from a few lines that copy less than that and
-// need no call into C: a reader of little-endian pcap files, as Sluice's generator writes them.
+// Packets come from gopacket's own reader of pcap files, over a large buffer and without an allocation per packet, or with
+// `libpcap` from its binding to that library.
 //
 //	count5 FILE
-//	count5 lean FILE
+//	count5 libpcap FILE
 package main
 
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcap"
+	"github.com/google/gopacket/pcapgo"
 )
 
 type key4 struct {
@@ -36,49 +35,6 @@ type key6 struct {
 }
 
 type totals struct{ packets, bytes uint64 }
-
-// source gives the packets of a file from the buffer that they were read into.
-type source struct {
-	reader *bufio.Reader
-	whole  int
-}
-
-func open(file io.Reader) (*source, error) {
-	s := &source{reader: bufio.NewReaderSize(file, 1<<20)}
-	header, err := s.reader.Peek(24)
-	if err != nil {
-		return nil, err
-	}
-	if binary.LittleEndian.Uint32(header) != 0xa1b2c3d4 {
-		return nil, errors.New("not a little-endian pcap file with microseconds")
-	}
-	s.whole = 24
-	return s, nil
-}
-
-// ZeroCopyReadPacketData is that of gopacket.ZeroCopyPacketDataSource: the data is good until the next call.
-func (s *source) ZeroCopyReadPacketData() (data []byte, info gopacket.CaptureInfo, err error) {
-	if _, err = s.reader.Discard(s.whole); err != nil {
-		return
-	}
-	s.whole = 0
-	header, err := s.reader.Peek(16)
-	if err != nil {
-		return
-	}
-	seconds, micros := binary.LittleEndian.Uint32(header), binary.LittleEndian.Uint32(header[4:])
-	info.Timestamp = time.Unix(int64(seconds), int64(micros)*1000)
-	info.CaptureLength = int(binary.LittleEndian.Uint32(header[8:]))
-	info.Length = int(binary.LittleEndian.Uint32(header[12:]))
-	all, err := s.reader.Peek(16 + info.CaptureLength)
-	if err != nil {
-		return
-	}
-	s.whole = len(all)
-	return all[16:], info, nil
-}
-
-var _ gopacket.ZeroCopyPacketDataSource = (*source)(nil)
 
 // first tells whether the source end comes first in a key, which is the same in both directions.
 func first(src, dst []byte, sport, dport uint16) bool {
@@ -186,23 +142,24 @@ func main() {
 func start(args []string) error {
 	switch {
 	case len(args) == 1:
-		handle, err := pcap.OpenOffline(args[0])
+		file, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		reader, err := pcapgo.NewReader(bufio.NewReaderSize(file, 1<<20))
+		if err != nil {
+			return err
+		}
+		return run(reader)
+	case len(args) == 2 && args[0] == "libpcap":
+		handle, err := pcap.OpenOffline(args[1])
 		if err != nil {
 			return err
 		}
 		defer handle.Close()
 		return run(handle)
-	case len(args) == 2 && args[0] == "lean":
-		file, err := os.Open(args[1])
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		reader, err := open(file)
-		if err != nil {
-			return err
-		}
-		return run(reader)
+	default:
+		return errors.New("usage: count5 [libpcap] FILE")
 	}
-	return errors.New("usage: count5 [lean] FILE")
 }
