@@ -161,6 +161,7 @@ fn the_built_in_pipelines_pass_their_tests() {
         "pcap-anonymize",
         "pcap-rewrite",
         "pcap-filter",
+        "pcap-flows",
         "pcap-merge",
         "pcap-split",
         "pcap-stats",

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
 use sluice_filter_aggregate as _;
+use sluice_filter_flow as _;
 use sluice_filter_packet as _;
 use sluice_filter_parse as _;
 use sluice_filter_select as _;

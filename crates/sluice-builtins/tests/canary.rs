@@ -9,6 +9,7 @@ fn every_built_in_crate_is_linked() {
     for (krate, kind, name) in [
         ("sluice-io", Kind::Source, "pcap_file"),
         ("sluice-filter-aggregate", Kind::Filter, "count"),
+        ("sluice-filter-flow", Kind::Filter, "flows"),
         ("sluice-filter-packet", Kind::Filter, "decode"),
         ("sluice-filter-parse", Kind::Filter, "parse_json"),
         ("sluice-filter-select", Kind::Filter, "where"),

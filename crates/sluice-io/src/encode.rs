@@ -1,5 +1,6 @@
 //! Items as lines of text, for every sink that writes text.
 
+mod csv;
 mod json;
 mod table;
 
@@ -26,6 +27,11 @@ pub(crate) enum Format {
     /// table. Columns are as wide as what stands in them, up to 64 characters, as far as that is known: what comes later
     /// may make a column wider from then on. Fields inside others stay together as JSON.
     Table,
+    /// Records as comma-separated values, with a first line that names the columns: the fields of the first record. Fields
+    /// inside others have names with a point between; lists are JSON. A record that lacks a field has nothing in its
+    /// place; what has no column is left out, and the user is told. Values are quoted as in RFC 4180 where they have to
+    /// be, and lines end in a line feed.
+    Csv,
 }
 
 impl Format {
@@ -34,7 +40,7 @@ impl Format {
         match self {
             Format::Lines | Format::Json => PortType::Any,
             Format::Tree => PortType::Packets,
-            Format::Table => PortType::Records,
+            Format::Table | Format::Csv => PortType::Records,
         }
     }
 }
@@ -47,12 +53,25 @@ pub(crate) struct Encoder {
     line: Vec<u8>,
     json: json::Writer,
     table: table::Writer,
+    csv: csv::Writer,
 }
 
 impl Encoder {
     pub(crate) fn new(format: Format, options: LineOptions) -> Self {
-        let (json, table) = (json::Writer::default(), table::Writer::default());
-        Self { format, options, line: Vec::new(), json, table }
+        let (json, table, csv) = (json::Writer::default(), table::Writer::default(), csv::Writer::new(true));
+        Self { format, options, line: Vec::new(), json, table, csv }
+    }
+
+    /// The same, with comma-separated values that have no line with the names of the columns.
+    pub(crate) fn without_header(mut self) -> Self {
+        self.csv = csv::Writer::new(false);
+        self
+    }
+
+    /// Something that the user should know about what was written, once.
+    pub(crate) fn notice(&mut self) -> Option<String> {
+        let name = self.csv.left_out()?;
+        Some(format!("the first record has no field `{name}`, so there is no column for it"))
     }
 
     /// The same, with tables that have the value of this field as their title.
@@ -78,7 +97,7 @@ impl Encoder {
                 for (frame, data, layers) in batch.decoded() {
                     line.clear();
                     match format {
-                        Format::Lines | Format::Table => {
+                        Format::Lines | Format::Table | Format::Csv => {
                             render::line(line, frame.time, data, layers, frame.wire, self.options);
                         }
                         Format::Json => {
@@ -96,6 +115,13 @@ impl Encoder {
                 }
             }
             (Batch::Records(batch), Format::Table) => self.table.batch(batch, write)?,
+            (Batch::Records(batch), Format::Csv) => {
+                for record in batch.records() {
+                    line.clear();
+                    self.csv.record(line, batch, record);
+                    write(record.time, line)?;
+                }
+            }
             (Batch::Records(batch), Format::Json | Format::Tree) => {
                 for record in batch.records() {
                     line.clear();

@@ -14,11 +14,11 @@ use crate::pack::Compress;
 use crate::rotate::{Rotate, Target};
 
 sluice_core::register! {
-    /// Writes lines, JSON or tables to a file.
+    /// Writes lines, JSON, tables or CSV to a file.
     ///
     /// Records are written as they came, byte for byte; with `format: json`, packets and records are one JSON object per
-    /// line; with `format: table`, records are tables; with `format: tree`, packets are written out header by header. A last
-    /// line without an ending stays so, unless another line follows it.
+    /// line; with `format: table`, records are tables, with `format: csv` comma-separated values; with `format: tree`, packets are
+    /// written out header by header. A last line without an ending stays so, unless another line follows it.
     ///
     /// The file has the name `NAME.part` while it is written and gets its own name when the run has ended well, in place
     /// of a file that was there before. Devices, FIFOs and `-` (standard output) are written directly, and so is a file
@@ -32,7 +32,7 @@ sluice_core::register! {
     ///
     /// ## Ports and drop reasons
     ///
-    /// Takes packets or records; with `format: table`, records. It drops nothing.
+    /// Takes packets or records; with `format: table` or `csv`, records. It drops nothing.
     ///
     /// ## Example
     ///
@@ -83,14 +83,25 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         if format == Format::Table {
             return Err(OptionError::at("rotate", "a table cannot be rotated"));
         }
+        if format == Format::Csv {
+            return Err(OptionError::at(
+                "rotate",
+                "comma-separated values cannot be rotated: only the first file would have a header",
+            ));
+        }
     }
     Ok(prepared::sink(Ports::sink(format.takes()), move |_| {
+        // What is written behind values has the header of those.
+        let has_header = append && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
         let target = if append {
             Target::one(OutFile::append(&path)?.compressed(compress))
         } else {
             Target::create(&path, compress, rotate.as_ref())?
         };
-        let encoder = Encoder::new(format, LineOptions::default()).titled(title.clone());
+        let mut encoder = Encoder::new(format, LineOptions::default()).titled(title.clone());
+        if has_header {
+            encoder = encoder.without_header();
+        }
         Ok(TextFile { target, encoder })
     }))
 }
@@ -101,13 +112,15 @@ struct TextFile {
 }
 
 impl Sink for TextFile {
-    fn write(&mut self, mut batch: Batch, _: &mut Output) -> Result<(), Error> {
-        match &mut batch {
+    fn write(&mut self, mut batch: Batch, out: &mut Output) -> Result<(), Error> {
+        let written = match &mut batch {
             Batch::Records(batch) if self.encoder.copies_records() && !self.target.is_rotated() => {
                 batch.runs().try_for_each(|lines| self.target.file().lines(lines))
             }
             batch => self.encoder.each(batch, |time, line| self.target.line(time, line)),
-        }
+        };
+        self.encoder.notice().into_iter().for_each(|notice| out.notice(notice));
+        written
     }
 
     fn flush(&mut self, _: &mut Output) -> Result<(), Error> {

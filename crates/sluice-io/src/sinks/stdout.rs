@@ -15,12 +15,12 @@ sluice_core::register! {
     /// Prints one line per packet or record.
     ///
     /// Packets are printed much as `tcpdump` prints them, records as they came; with `format: json`, either is one JSON
-    /// object per line. With `format: table`, records are printed as tables; with `format: tree`, packets are printed header
-    /// by header. Lines are gathered while there is more to print, and handed on as soon as the stage would wait.
+    /// object per line. With `format: table`, records are printed as tables, with `format: csv` as comma-separated values; with
+    /// `format: tree`, packets are printed header by header. Lines are gathered while there is more to print, and handed on as soon as the stage would wait.
     ///
     /// ## Ports and drop reasons
     ///
-    /// Takes packets or records; with `format: table`, records. It drops nothing. When the reader closes standard output, as `head` does, the run ends
+    /// Takes packets or records; with `format: table` or `csv`, records. It drops nothing. When the reader closes standard output, as `head` does, the run ends
     /// with an error.
     ///
     /// ## Example
@@ -83,8 +83,10 @@ struct Stdout {
 }
 
 impl Sink for Stdout {
-    fn write(&mut self, mut batch: Batch, _: &mut Output) -> Result<(), Error> {
-        self.encoder.each(&mut batch, |_, line| self.out.lines(line))
+    fn write(&mut self, mut batch: Batch, out: &mut Output) -> Result<(), Error> {
+        self.encoder.each(&mut batch, |_, line| self.out.lines(line))?;
+        self.encoder.notice().into_iter().for_each(|notice| out.notice(notice));
+        Ok(())
     }
 
     fn flush(&mut self, _: &mut Output) -> Result<(), Error> {

@@ -12,10 +12,11 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 8] = [
+pub const BUILT_IN: [(&str, &str); 9] = [
     ("log-to-file", include_str!("../../../../pipelines/log-to-file.yaml")),
     ("pcap-anonymize", include_str!("../../../../pipelines/pcap-anonymize.yaml")),
     ("pcap-filter", include_str!("../../../../pipelines/pcap-filter.yaml")),
+    ("pcap-flows", include_str!("../../../../pipelines/pcap-flows.yaml")),
     ("pcap-merge", include_str!("../../../../pipelines/pcap-merge.yaml")),
     ("pcap-rewrite", include_str!("../../../../pipelines/pcap-rewrite.yaml")),
     ("pcap-split", include_str!("../../../../pipelines/pcap-split.yaml")),

@@ -1,0 +1,333 @@
+//! From the hash of a key to the number of its flow.
+//!
+//! The index is cut into segments by the first bits of the hash (extendible hashing). A segment is at most 32 KiB of lines,
+//! each one cache line of eight slots. A slot has 32 bits of the hash, of which all places can be computed, and the number
+//! of the flow; so nothing but the index is touched to look something up or to grow. A segment that is full gets a few
+//! lines more, and where it is as large as one may be, it is split in two: the work of one step is bounded however many
+//! flows there are.
+
+use std::hash::{BuildHasher, RandomState};
+
+use super::key::Key;
+
+/// Slots in a line.
+const SLOTS: usize = 8;
+/// Lines in a segment: at first, where steps get smaller, after a split, at most.
+const FIRST: usize = 4;
+const HALF: usize = 320;
+const STEP: usize = 64;
+const MOST: usize = 512;
+/// A segment is full when so many of 32 slots are in use.
+const FULL: usize = 27;
+/// Of so many first bits of the hash a segment may have its place at most; the other bits tell the line.
+const DEEPEST: u8 = 20;
+
+/// Bytes of index for each flow at worst: half of a full segment in [`HALF`] lines, and the list of segments.
+pub(super) const BYTES_PER_FLOW: usize = 13;
+
+/// A slot is the first 32 bits of a hash and the number of a flow plus one; 0 when it is free.
+#[repr(align(64))]
+#[derive(Clone, Copy, Default)]
+struct Line([u64; SLOTS]);
+
+const _: () = assert!(size_of::<Line>() == 64);
+
+struct Segment {
+    lines: Vec<Line>,
+    len: usize,
+    /// How many first bits all of its hashes share.
+    depth: u8,
+}
+
+/// The hash of a key, and the number of a flow.
+pub(super) struct Index {
+    secrets: [u64; 6],
+    /// The segment for each value of the first `depth` bits.
+    directory: Vec<u32>,
+    segments: Vec<Segment>,
+    depth: u8,
+}
+
+#[inline]
+fn mix(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+impl Segment {
+    fn new(lines: usize, depth: u8) -> Self {
+        Self { lines: vec![Line::default(); lines], len: 0, depth }
+    }
+
+    /// The line in which a hash is looked for first.
+    #[inline]
+    fn home(&self, tag: u32) -> usize {
+        let rest = u64::from(tag << self.depth);
+        ((rest * self.lines.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn next(&self, line: usize) -> usize {
+        if line + 1 == self.lines.len() { 0 } else { line + 1 }
+    }
+
+    /// How many lines after its home a line is.
+    fn distance(&self, home: usize, line: usize) -> usize {
+        if line >= home { line - home } else { line + self.lines.len() - home }
+    }
+
+    fn put(&mut self, slot: u64) {
+        let mut at = self.home((slot >> 32) as u32);
+        loop {
+            if let Some(free) = self.lines[at].0.iter_mut().find(|slot| **slot == 0) {
+                *free = slot;
+                self.len += 1;
+                return;
+            }
+            at = self.next(at);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len * 32 >= self.lines.len() * SLOTS * FULL
+    }
+
+    fn grow(&mut self) {
+        let lines =
+            if self.lines.len() < HALF { (2 * self.lines.len()).min(HALF) } else { self.lines.len() + STEP };
+        let old = std::mem::replace(self, Segment::new(lines, self.depth));
+        old.slots().for_each(|slot| self.put(slot));
+    }
+
+    fn slots(&self) -> impl Iterator<Item = u64> {
+        self.lines.iter().flat_map(|line| line.0).filter(|slot| *slot != 0)
+    }
+
+    /// Takes out the slot of this flow, and moves back what stood further from home because its line was full.
+    fn remove(&mut self, tag: u32, id: u32) -> bool {
+        let wanted = (u64::from(tag) << 32) | (u64::from(id) + 1);
+        let mut hole = self.home(tag);
+        loop {
+            let line = &mut self.lines[hole].0;
+            let was_full = line.iter().all(|slot| *slot != 0);
+            if let Some(slot) = line.iter_mut().find(|slot| **slot == wanted) {
+                *slot = 0;
+                self.len -= 1;
+                if was_full {
+                    self.pull(hole);
+                }
+                return true;
+            }
+            if !was_full {
+                return false;
+            }
+            hole = self.next(hole);
+        }
+    }
+
+    /// Fills a line that is not full any more with what was looked for in it in vain.
+    fn pull(&mut self, mut hole: usize) {
+        let mut at = self.next(hole);
+        while at != hole {
+            let was_full = self.lines[at].0.iter().all(|slot| *slot != 0);
+            let passed = |slot: &u64| {
+                *slot != 0 && {
+                    let home = self.home((*slot >> 32) as u32);
+                    self.distance(home, at) >= self.distance(hole, at)
+                }
+            };
+            if let Some(from) = self.lines[at].0.iter().position(passed) {
+                let slot = std::mem::take(&mut self.lines[at].0[from]);
+                if let Some(free) = self.lines[hole].0.iter_mut().find(|slot| **slot == 0) {
+                    *free = slot;
+                }
+                hole = at;
+            }
+            if !was_full {
+                return;
+            }
+            at = self.next(at);
+        }
+    }
+}
+
+impl Index {
+    /// An empty index. Its hashes differ from those of any other, so that nobody can make keys that collide.
+    pub fn new() -> Self {
+        let random = RandomState::new();
+        let secrets = [0u64, 1, 2, 3, 4, 5].map(|number| random.hash_one(number) | 1);
+        Self { secrets, directory: vec![0], segments: vec![Segment::new(FIRST, 0)], depth: 0 }
+    }
+
+    /// The hash of a key, for this index only.
+    #[inline]
+    pub fn hash(&self, key: &Key) -> u32 {
+        let [a, b, c, d, e, f] = *key.words();
+        let [r, s, t, u, v, w] = self.secrets;
+        let ends = mix(a ^ r, b ^ s) ^ mix(c ^ t, d ^ u).rotate_left(32);
+        (mix(ends ^ e ^ v, f ^ w) >> 32) as u32 ^ mix(e ^ s, ends ^ u) as u32
+    }
+
+    #[inline]
+    fn segment(&self, tag: u32) -> usize {
+        let at = u64::from(tag) >> (32 - u32::from(self.depth));
+        self.directory[at as usize] as usize
+    }
+
+    /// The first flow of this hash for which `is_it` says so.
+    #[inline]
+    pub fn find(&self, tag: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let segment = &self.segments[self.segment(tag)];
+        let mut at = segment.home(tag);
+        loop {
+            let mut is_full = true;
+            for slot in &segment.lines[at].0 {
+                if (*slot >> 32) as u32 == tag && *slot as u32 != 0 {
+                    let id = (*slot as u32).wrapping_sub(1);
+                    if is_it(id) {
+                        return Some(id);
+                    }
+                }
+                is_full &= *slot != 0;
+            }
+            if !is_full {
+                return None;
+            }
+            at = segment.next(at);
+        }
+    }
+
+    /// Adds a flow, which must not be there yet. Numbers are below `u32::MAX`.
+    pub fn insert(&mut self, tag: u32, id: u32) {
+        let mut segment = self.segment(tag);
+        if self.segments[segment].is_full() {
+            if self.segments[segment].lines.len() < MOST || self.segments[segment].depth == DEEPEST {
+                self.segments[segment].grow();
+            } else {
+                self.split(segment);
+                segment = self.segment(tag);
+            }
+        }
+        self.segments[segment].put((u64::from(tag) << 32) | (u64::from(id) + 1));
+    }
+
+    /// Takes a flow out; tells whether it was there.
+    pub fn remove(&mut self, tag: u32, id: u32) -> bool {
+        let segment = self.segment(tag);
+        self.segments[segment].remove(tag, id)
+    }
+
+    /// Splits a segment by the first bit that its hashes do not share.
+    fn split(&mut self, at: usize) {
+        let depth = self.segments[at].depth + 1;
+        if depth > self.depth {
+            self.directory = self.directory.iter().flat_map(|segment| [*segment; 2]).collect();
+            self.depth = depth;
+        }
+        let old = std::mem::replace(&mut self.segments[at], Segment::new(HALF, depth));
+        let mut new = Segment::new(HALF, depth);
+        let bit = 1u64 << (64 - u32::from(depth));
+        for slot in old.slots() {
+            let half = if slot & bit == 0 { &mut self.segments[at] } else { &mut new };
+            if half.is_full() {
+                half.grow();
+            }
+            half.put(slot);
+        }
+        // Its places in the directory are neighbours, of which the second half goes to the new segment.
+        let number = self.segments.len() as u32;
+        let bit = 1usize << (self.depth - depth);
+        for (place, segment) in self.directory.iter_mut().enumerate() {
+            if *segment as usize == at && place & bit != 0 {
+                *segment = number;
+            }
+        }
+        self.segments.push(new);
+    }
+
+    /// How many bytes it takes.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        let lines = self.segments.iter().map(|s| s.lines.capacity() * size_of::<Line>()).sum::<usize>();
+        lines + self.segments.capacity() * size_of::<Segment>() + self.directory.capacity() * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Hashes as evenly spread as real ones.
+    fn tag(number: u32) -> u32 {
+        (mix(u64::from(number) ^ 0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03) >> 16) as u32
+    }
+
+    #[test]
+    fn what_was_put_in_is_found_while_it_grows_and_shrinks() {
+        let mut index = Index::new();
+        let count = 60_000;
+        for id in 0..count {
+            index.insert(tag(id), id);
+            let old = id / 2;
+            assert_eq!(index.find(tag(old), |found| found == old), Some(old));
+        }
+        assert!(index.segments.len() > 8);
+        assert!((0..count).all(|id| index.find(tag(id), |found| found == id) == Some(id)));
+        assert!((count..2 * count).all(|id| index.find(tag(id), |found| found == id).is_none()));
+        for id in (0..count).filter(|id| id % 3 != 0) {
+            assert!(index.remove(tag(id), id));
+            assert!(!index.remove(tag(id), id));
+        }
+        for id in 0..count {
+            assert_eq!(index.find(tag(id), |found| found == id).is_some(), id % 3 == 0);
+        }
+    }
+
+    #[test]
+    fn it_takes_few_bytes_for_a_flow() {
+        let mut index = Index::new();
+        let mut worst = 0;
+        for id in 0..300_000u32 {
+            index.insert(tag(id), id);
+            if id > 20_000 && id % 1000 == 0 {
+                worst = worst.max(index.bytes() / (id as usize));
+            }
+        }
+        assert!(worst <= BYTES_PER_FLOW, "{worst}");
+    }
+
+    #[test]
+    fn equal_hashes_do_no_harm() {
+        let mut index = Index::new();
+        for id in 0..6_000 {
+            index.insert(7, id);
+        }
+        assert_eq!(index.find(7, |found| found == 5_999), Some(5_999));
+        assert!((0..6_000).all(|id| index.remove(7, id)));
+        assert_eq!(index.find(7, |_| true), None);
+    }
+
+    proptest! {
+        /// Few lines and few hashes, so that lines are full and what is looked for stands far from home.
+        #[test]
+        fn it_does_what_a_map_does(steps in prop::collection::vec((any::<bool>(), 0u32..40, 0u32..3), 1..400)) {
+            let (mut index, mut map) = (Index::new(), HashMap::new());
+            for (insert, id, spread) in steps {
+                let tag = (id % 3 + spread * 0x5555_5555) ^ (id << 30);
+                if insert && !map.contains_key(&id) {
+                    index.insert(tag, id);
+                    map.insert(id, tag);
+                } else if let (false, Some(tag)) = (insert, map.remove(&id)) {
+                    prop_assert!(index.remove(tag, id));
+                }
+                for (id, tag) in &map {
+                    prop_assert_eq!(index.find(*tag, |found| found == *id), Some(*id));
+                }
+            }
+        }
+    }
+}

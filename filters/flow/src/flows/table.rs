@@ -1,0 +1,260 @@
+//! All flows that live, and what a packet does to them.
+
+use super::entry::{FLOW_BYTES, Flow, LATE};
+use super::history::Event;
+use super::index::{self, Index};
+use super::key::Key;
+use super::packet::{Kind, Seen, Sender};
+use super::slab::Slab;
+use super::state::{PHASES, Phase};
+use super::tcp;
+use super::wheel::{NOWHERE, Wheel};
+
+/// Why a flow is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// No packet came for as long as its state allows.
+    Timeout,
+    /// Its ends began another connection.
+    Reused,
+    /// It was cut because it was long.
+    Active,
+    /// There was no room for it.
+    Evicted,
+    /// The input has ended.
+    Shutdown,
+    /// It is not over.
+    Update,
+}
+
+/// What flows are kept for how long.
+pub(super) struct Rules {
+    pub timeouts: [i64; PHASES],
+    /// How long a flow lasts at most, and how often it is told of while it lasts; ns.
+    pub active: Option<i64>,
+    pub update: Option<i64>,
+    /// How many there may be.
+    pub room: usize,
+}
+
+/// How many flows fit into so many bytes.
+pub(super) fn room(bytes: u64) -> usize {
+    let each = (FLOW_BYTES + index::BYTES_PER_FLOW) as u64;
+    usize::try_from(bytes / each).unwrap_or(usize::MAX).min(u32::MAX as usize - 1)
+}
+
+/// How many flows that are alive after all are passed by in search of one to give up.
+const TRIES: usize = 8;
+
+pub(super) struct Table {
+    rules: Rules,
+    index: Index,
+    flows: Slab,
+    wheel: Wheel,
+    watermark: i64,
+    /// The latest time there was, of packets and watermarks.
+    clock: i64,
+    /// How many flows were given up because there was no room.
+    pub evicted: u64,
+}
+
+impl Table {
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            index: Index::new(),
+            flows: Slab::new(),
+            wheel: Wheel::new(),
+            watermark: i64::MIN,
+            clock: i64::MIN,
+            evicted: 0,
+        }
+    }
+
+    #[inline]
+    pub fn hash(&self, key: &Key) -> u32 {
+        self.index.hash(key)
+    }
+
+    /// The flow that most likely has a key of this hash. Looks at the index alone.
+    #[inline]
+    pub fn guess(&self, hash: u32) -> Option<u32> {
+        self.index.find(hash, |_| true)
+    }
+
+    /// Whether a flow has this key. Looks at the flow alone.
+    #[inline]
+    pub fn is(&self, id: u32, key: &Key) -> bool {
+        let flow = self.flows.get(id);
+        flow.slot != NOWHERE && flow.key == *key
+    }
+
+    #[inline]
+    pub fn find(&self, hash: u32, key: &Key) -> Option<u32> {
+        self.index.find(hash, |id| self.flows.get(id).key == *key)
+    }
+
+    /// Counts a packet in its flow, for which `guess` was made before. `tell` gets what is told of.
+    #[inline]
+    pub fn packet(
+        &mut self,
+        seen: &Seen,
+        hash: u32,
+        guess: Option<u32>,
+        by_ports: impl Fn(u16, u16) -> Sender,
+        mut tell: impl FnMut(&Flow, Reason),
+    ) {
+        let found = guess.filter(|id| self.is(*id, &seen.key)).or_else(|| self.find(hash, &seen.key));
+        let found = found.filter(|id| match self.over(*id, seen) {
+            Some(reason) => {
+                self.end(*id, hash, reason, &mut tell);
+                false
+            }
+            None => true,
+        });
+        let id = found.unwrap_or_else(|| self.begin(seen, hash, by_ports, &mut tell));
+        let Self { rules, flows, wheel, clock, .. } = self;
+        let flow = flows.get_mut(id);
+        let age = seen.time.saturating_sub(flow.first);
+        if rules.active.is_some_and(|active| age >= active) {
+            tell(flow, Reason::Active);
+            flow.restart(seen.time);
+        } else if let Some(update) = rules.update {
+            // Counted modulo 2^16, which is enough to see that it is another one.
+            let interval = (age.max(0) / update) as u16;
+            if flow.updates != interval && age > 0 {
+                flow.updates = interval;
+                tell(flow, Reason::Update);
+            }
+        }
+        let side = flow.side(seen.forward);
+        flow.count(side, seen);
+        if matches!(seen.kind, Kind::Tcp | Kind::Sctp) {
+            tcp::segment(flow, side, seen);
+        } else if seen.payload > 0 && seen.kind != Kind::Error {
+            flow.history.note(Event::Data, side);
+        }
+        if seen.time < *clock {
+            flow.marks |= LATE;
+        }
+        *clock = seen.time.max(*clock);
+        let phase = Phase::of(flow);
+        if phase != flow.phase || flow.slot == NOWHERE {
+            flow.phase = phase;
+            let deadline = rules.deadline(flow, *clock);
+            wheel.remove(flows, id);
+            wheel.insert(flows, id, phase.class(), deadline);
+        }
+    }
+
+    /// Whether a flow is over now that this packet has come.
+    #[inline]
+    fn over(&self, id: u32, seen: &Seen) -> Option<Reason> {
+        let flow = self.flows.get(id);
+        if seen.time.saturating_sub(flow.last) >= self.rules.timeouts[flow.phase as usize] {
+            return Some(Reason::Timeout);
+        }
+        let is_new = matches!(seen.kind, Kind::Tcp | Kind::Sctp)
+            && tcp::begins_anew(flow, flow.side(seen.forward), seen);
+        is_new.then_some(Reason::Reused)
+    }
+
+    #[inline(never)]
+    fn begin(
+        &mut self,
+        seen: &Seen,
+        hash: u32,
+        by_ports: impl Fn(u16, u16) -> Sender,
+        tell: &mut impl FnMut(&Flow, Reason),
+    ) -> u32 {
+        if self.flows.len() >= self.rules.room {
+            self.evict(tell);
+        }
+        self.wheel.start(seen.time);
+        let id = self.flows.insert(Flow::new(seen, by_ports));
+        self.index.insert(hash, id);
+        id
+    }
+
+    /// Makes room for one flow: gives up one that is over, or else one without an answer, or else one that has been quiet;
+    /// of those the one whose time would have come first.
+    fn evict(&mut self, tell: &mut impl FnMut(&Flow, Reason)) {
+        for left in (0..TRIES).rev() {
+            let Some((id, until)) = self.wheel.give_up(&mut self.flows) else { return };
+            let flow = self.flows.get(id);
+            let deadline = self.rules.deadline(flow, self.clock);
+            if deadline > until && left > 0 {
+                // It has had packets since its slot was chosen.
+                let class = flow.phase.class();
+                self.wheel.insert(&mut self.flows, id, class, deadline);
+                continue;
+            }
+            self.evicted += 1;
+            tell(flow, Reason::Evicted);
+            let hash = self.index.hash(&flow.key);
+            self.forget(id, hash);
+            return;
+        }
+    }
+
+    fn end(&mut self, id: u32, hash: u32, reason: Reason, tell: &mut impl FnMut(&Flow, Reason)) {
+        tell(self.flows.get(id), reason);
+        self.wheel.remove(&mut self.flows, id);
+        self.forget(id, hash);
+    }
+
+    /// Lets go of a flow that the wheel does not have any more.
+    fn forget(&mut self, id: u32, hash: u32) {
+        self.index.remove(hash, id);
+        self.flows.free(id);
+    }
+
+    /// When a flow may be over, ns since the epoch.
+    pub fn deadline(&self) -> Option<i64> {
+        self.wheel.deadline()
+    }
+
+    /// No packet older than `watermark` will come.
+    pub fn advance(&mut self, watermark: i64) {
+        self.watermark = self.watermark.max(watermark);
+        self.clock = self.clock.max(watermark);
+    }
+
+    /// Tells of flows whose time has come, and lets them go: `most` of them.
+    pub fn expire(&mut self, most: usize, mut tell: impl FnMut(&Flow, Reason)) {
+        for _ in 0..most {
+            let Some(id) = self.wheel.pop(&mut self.flows, self.watermark) else { return };
+            let flow = self.flows.get_mut(id);
+            let class = flow.phase.class();
+            let deadline = self.rules.deadline(flow, self.clock);
+            flow.marks &= !LATE;
+            if deadline > self.watermark {
+                self.wheel.insert(&mut self.flows, id, class, deadline);
+                continue;
+            }
+            tell(flow, Reason::Timeout);
+            let hash = self.index.hash(&self.flows.get(id).key);
+            self.forget(id, hash);
+        }
+    }
+
+    /// Tells of a flow that is left and lets it go; of the earliest deadline first. `false` when there is none.
+    pub fn drain(&mut self, tell: impl FnOnce(&Flow, Reason)) -> bool {
+        let Some(id) = self.wheel.pop(&mut self.flows, i64::MAX) else { return false };
+        let flow = self.flows.get(id);
+        tell(flow, Reason::Shutdown);
+        let hash = self.index.hash(&flow.key);
+        self.forget(id, hash);
+        true
+    }
+}
+
+impl Rules {
+    /// When a flow is over unless a packet comes. One that gets packets older than others is kept for as long as one whose
+    /// last packet came now: there may be more of them.
+    #[inline]
+    fn deadline(&self, flow: &Flow, clock: i64) -> i64 {
+        let last = if flow.marks & LATE == 0 { flow.last } else { flow.last.max(clock) };
+        last.saturating_add(self.timeouts[flow.phase as usize])
+    }
+}

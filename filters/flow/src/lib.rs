@@ -1,0 +1,8 @@
+//! Filters that know which packets belong together.
+
+#![forbid(unsafe_code)]
+
+mod flows;
+
+#[doc(hidden)]
+pub use flows::probe::Probe;
