@@ -1,11 +1,11 @@
 //! Filter expressions select the packets that tcpdump selects.
 //!
 //! The tables are `bpf/expressions.txt`, and `bpf/ours.txt` of what tcpdump gets wrong. They are run over the packets of `bpf/packets.txt`, which were made for it, and over
-//! the pcap files of a corpus, if SLUICE_CORPUS names one. Where tcpdump is installed it is asked; everywhere the outcome
+//! the captures of a corpus, if SLUICE_CORPUS names one. Where tcpdump is installed it is asked; everywhere the outcome
 //! is compared with `bpf/expected.txt` and `bpf/corpus.txt`, which were written by tcpdump (SLUICE_BLESS=1 writes them
 //! anew).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -56,7 +56,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Link types of the corpus that we refuse to look into, and of which libpcap guesses: frame relay, ARCNET, those of Juniper.
 const REFUSED: [u16; 5] = [107, 129, 132, 137, 164];
 
-/// The packets of every pcap file of the corpus.
+/// The packets of every capture of the corpus, but for pcapng files with interfaces of several link types.
 fn corpus() -> Option<Sets> {
     let Some(named) = std::env::var_os("SLUICE_CORPUS") else {
         println!("skipped: SLUICE_CORPUS names no folder of captures");
@@ -67,7 +67,8 @@ fn corpus() -> Option<Sets> {
     paths.sort();
     let mut sets = Sets::new();
     for path in paths {
-        read(&fs::read(path).unwrap(), &mut sets);
+        let bytes = fs::read(path).unwrap();
+        read(&bytes, &mut sets).or_else(|| read_pcapng(&bytes, &mut sets));
     }
     sets.retain(|link, _| !REFUSED.contains(&link.0));
     Some(sets)
@@ -91,6 +92,20 @@ fn read(bytes: &[u8], sets: &mut Sets) -> Option<()> {
         set.push((frame.to_vec(), length));
         at += 16 + captured as usize;
     }
+    Some(())
+}
+
+/// The packets of a pcapng file, unless it has interfaces of several link types; nothing of anything else.
+fn read_pcapng(bytes: &[u8], sets: &mut Sets) -> Option<()> {
+    let contents = sluice_pcap::contents(bytes).ok()?;
+    let interfaces = contents.batches.iter().flat_map(|batch| &batch.info().interfaces);
+    let links = BTreeSet::from_iter(interfaces.map(|interface| interface.link));
+    let set = match Vec::from_iter(links)[..] {
+        [link] => sets.entry(link).or_default(),
+        _ => return None,
+    };
+    let packets = contents.batches.iter().flat_map(|batch| batch.iter());
+    set.extend(packets.map(|(frame, bytes)| (bytes.to_vec(), frame.wire)));
     Some(())
 }
 
