@@ -53,13 +53,25 @@ fn any_number_of_workers_gives_the_same_bytes() {
     }
 }
 
-/// One copy as it is, and one rewritten, with a VLAN tag more.
+/// What becomes of the tags of the rewritten copies.
+const TAGS: [(&str, &str); 3] = [
+    ("pushed", "push: [{id: 7}]"),
+    ("popped", "pop: all"),
+    ("changed", "change: {ids: {0-4095: 300}, priority: 5, tags: all}"),
+];
+
+/// One copy as it is, and others that are rewritten: with a VLAN tag more, with none, and with other tags.
 fn pipeline(rules: &str) -> String {
-    format!(
+    let mut text = format!(
         "version: 1\nparams: {{input: {{}}}}\nstages:\n  - {{source: pcap_file, id: in, path: '${{input}}'}}\n  \
-         - {{sink: pcap_file, path: copy.pcap}}\n  - {{filter: decode, inputs: in}}\n  - filter: rewrite\n{rules}  \
-         - {{filter: vlan, push: [{{id: 7}}]}}\n  - {{sink: pcap_file, path: rewritten.pcap}}\n"
-    )
+         - {{sink: pcap_file, path: copy.pcap}}\n  - {{filter: decode, inputs: in}}\n  - filter: rewrite\n{rules}"
+    );
+    for (name, tags) in TAGS {
+        text += &format!(
+            "  - {{filter: vlan, id: {name}, inputs: rewrite, {tags}}}\n  - {{sink: pcap_file, path: {name}.pcap}}\n"
+        );
+    }
+    text
 }
 
 /// What tshark has to say against the checksums of each packet.
@@ -98,29 +110,31 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The packets with a complaint that they did not have before.
-fn spoiled(folder: &Folder, capture: &Path) -> Vec<(u64, Vec<String>)> {
+/// The packets of the rewritten copies with a complaint that they did not have before.
+fn spoiled(folder: &Folder, capture: &Path) -> Vec<(&'static str, u64, Vec<String>)> {
     let ran = folder.sluice(&["run", "-q", "p.yaml", &format!("input={}", capture.display())]);
     // What is no capture is refused; that is for another test to judge.
     if ran.code == 1 {
         return Vec::new();
     }
-    let after = complaints(&folder.path("rewritten.pcap")).unwrap();
-    if after.is_empty() {
-        return Vec::new();
-    }
-    let mut before = complaints(&folder.path("copy.pcap")).unwrap();
+    let mut before = None;
     let mut spoiled = Vec::new();
-    for (number, mut messages) in after {
-        let known = before.remove(&number).unwrap_or_default();
-        for message in known {
-            if let Some(at) = messages.iter().position(|found| *found == message) {
-                messages.swap_remove(at);
+    // Where no packet has a tag, none is taken off or changed.
+    let has_tags = folder.read("popped.pcap") != folder.read("changed.pcap");
+    for (name, _) in TAGS.iter().filter(|(name, _)| has_tags || *name == "pushed") {
+        let after = complaints(&folder.path(&format!("{name}.pcap"))).unwrap();
+        if after.is_empty() {
+            continue;
+        }
+        let before = before.get_or_insert_with(|| complaints(&folder.path("copy.pcap")).unwrap());
+        spoiled.extend(after.into_iter().filter_map(|(number, mut messages)| {
+            for known in before.get(&number).into_iter().flatten() {
+                if let Some(at) = messages.iter().position(|found| found == known) {
+                    messages.swap_remove(at);
+                }
             }
-        }
-        if !messages.is_empty() {
-            spoiled.push((number, messages));
-        }
+            (!messages.is_empty()).then_some((*name, number, messages))
+        }));
     }
     spoiled.sort();
     spoiled
