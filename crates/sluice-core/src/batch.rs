@@ -295,7 +295,8 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Pools that keep at most `memory` bytes of slabs of `slab` bytes each.
+    /// Pools that keep at most `memory` bytes of slabs of `slab` bytes each, and as many slabs of twice that size,
+    /// which batches need that grew.
     pub fn new(slab: usize, memory: usize) -> Self {
         let keep = (memory / slab.max(1)).clamp(4, 65_536);
         Self {
@@ -315,7 +316,8 @@ impl Pools {
         RecordBatch::new(self.records.take())
     }
 
-    /// A buffer with room for at least `capacity` bytes; reused when that is no more than [`slab_size`](Self::slab_size).
+    /// A buffer with room for at least `capacity` bytes; reused when that is no more than twice the
+    /// [`slab_size`](Self::slab_size).
     pub fn slab(&self, capacity: usize) -> PoolBuf {
         self.slabs.take(capacity)
     }

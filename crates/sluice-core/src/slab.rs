@@ -132,30 +132,33 @@ impl From<PoolBuf> for Slab {
     }
 }
 
-/// Where slabs come from and go back to: buffers of one size.
+/// Where slabs come from and go back to: buffers of one size, and of twice that for batches that grew.
 #[derive(Clone)]
 pub(crate) struct SlabPool {
     pool: Pool<Buffer>,
+    twice: Pool<Buffer>,
     size: usize,
 }
 
 impl SlabPool {
     pub(crate) fn new(size: usize, keep: usize) -> Self {
-        Self { pool: Pool::new(keep, Buffer::default), size }
+        Self { pool: Pool::new(keep, Buffer::default), twice: Pool::new(keep, Buffer::default), size }
     }
 
     pub(crate) fn size(&self) -> usize {
         self.size
     }
 
-    /// A buffer with room for at least `capacity` bytes. Only the pool's own size is reused.
+    /// A buffer with room for at least `capacity` bytes. Larger ones than twice the size of the pool are not used again.
     pub(crate) fn take(&self, capacity: usize) -> PoolBuf {
-        if capacity > self.size {
-            return PoolBuf::detached(capacity);
-        }
-        let mut buffer = self.pool.take();
-        if buffer.0.len() != self.size {
-            buffer.0 = BytesMut::zeroed(self.size);
+        let (pool, size) = match capacity {
+            _ if capacity <= self.size => (&self.pool, self.size),
+            _ if capacity <= 2 * self.size => (&self.twice, 2 * self.size),
+            _ => return PoolBuf::detached(capacity),
+        };
+        let mut buffer = pool.take();
+        if buffer.0.len() != size {
+            buffer.0 = BytesMut::zeroed(size);
         }
         PoolBuf { buffer, filled: 0 }
     }

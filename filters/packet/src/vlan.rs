@@ -224,6 +224,9 @@ impl Filter for Vlan {
             self.growth.apply(&mut batch);
         }
         let mut edit = batch.edit(out.pools());
+        if !self.rules.push.is_empty() {
+            edit.reserve(self.rules.push.len());
+        }
         for at in 0..edit.len() {
             self.apply(&mut edit, at, out);
         }

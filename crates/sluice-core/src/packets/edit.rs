@@ -107,6 +107,14 @@ impl Edit<'_> {
         Some((frame, bytes, layers))
     }
 
+    /// Makes room at once for every packet to become longer by up to `more` bytes, which otherwise comes bit by bit.
+    pub fn reserve(&mut self, more: usize) {
+        let room: usize = self.frames.iter().map(|frame| HEADROOM + frame.captured as usize + more).sum();
+        if room > 0 {
+            owned(self.overflow, room, self.pools);
+        }
+    }
+
     /// Puts `with` in the place of the bytes in `range`. The captured and the wire length change by the difference.
     ///
     /// `false`, with nothing changed, when the packet has no such range.
