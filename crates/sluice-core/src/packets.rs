@@ -205,9 +205,12 @@ impl PacketBatch {
     #[inline]
     pub fn push(&mut self, frame: Frame) {
         let size = self.body.main.bytes().len();
-        if frame.start() < HEADROOM || frame.end() > size {
-            outside(frame.start(), frame.end(), size);
-        }
+        // Numbers alone are told, so that the frame need not be in memory before it is in the batch.
+        let (start, end) = (frame.start(), frame.end());
+        assert!(
+            start >= HEADROOM && end <= size,
+            "a frame at {start}..{end} lies outside its slab of {size} bytes, headroom included"
+        );
         self.body.bytes += u64::from(frame.captured);
         self.body.frames.push(frame);
         self.body.layers.clear();
@@ -488,13 +491,6 @@ impl PacketBatch {
         }
         Ok(())
     }
-}
-
-/// Is told numbers alone, so that [`PacketBatch::push`] need not have a frame in memory before it is in the batch.
-#[cold]
-#[inline(never)]
-fn outside(start: usize, end: usize, size: usize) -> ! {
-    panic!("a frame at {start}..{end} lies outside its slab of {size} bytes, headroom included")
 }
 
 impl fmt::Debug for PacketBatch {

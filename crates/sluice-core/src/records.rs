@@ -83,9 +83,12 @@ impl RecordBatch {
     pub fn push(&mut self, record: Record) {
         let size = self.body.main.bytes().len();
         let end = record.offset as usize + record.len as usize;
-        if end > size || u32::from(record.ending) > record.len {
-            outside(record.offset as usize, end, size);
-        }
+        // Numbers alone are told, so that the record need not be in memory before it is in the batch.
+        let start = record.offset;
+        assert!(
+            end <= size && u32::from(record.ending) <= record.len,
+            "a record at {start}..{end} lies outside its slab of {size} bytes, its ending included"
+        );
         self.body.records.push(record);
     }
 
@@ -241,13 +244,6 @@ impl RecordBatch {
     pub fn weight(&self) -> usize {
         self.body.main.weight() + self.body.text.capacity()
     }
-}
-
-/// Is told numbers alone, so that [`RecordBatch::push`] need not have a record in memory before it is in the batch.
-#[cold]
-#[inline(never)]
-fn outside(start: usize, end: usize, size: usize) -> ! {
-    panic!("a record at {start}..{end} lies outside its slab of {size} bytes, its ending included")
 }
 
 impl fmt::Debug for RecordBatch {
