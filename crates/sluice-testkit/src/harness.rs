@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -242,6 +243,23 @@ impl Harness {
             filter.tick(watermark, &mut self.out)?;
         }
         self.outcome()
+    }
+
+    /// Takes the state of a filter's keys in this group out of it.
+    pub fn export(&mut self, group: &RangeInclusive<u64>) -> Result<Vec<u8>, Error> {
+        let mut state = Vec::new();
+        if let Stage::Filter(filter) = &mut self.stage {
+            filter.export(group, &mut state)?;
+        }
+        Ok(state)
+    }
+
+    /// Gives a filter the state that another one exported.
+    pub fn import(&mut self, state: &[u8]) -> Result<(), Error> {
+        match &mut self.stage {
+            Stage::Filter(filter) => Ok(filter.import(state)?),
+            _ => Err(wrong("only a filter is given state")),
+        }
     }
 
     /// Makes a sink hand on what it buffered.

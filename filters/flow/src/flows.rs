@@ -15,16 +15,18 @@ mod state;
 mod table;
 mod tcp;
 mod timeouts;
+mod transfer;
 mod wheel;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::quantity::{Duration, Size};
 use sluice_core::{
-    Batch, Error, Filter, OptionError, Output, PacketBatch, PortRange, PortType, Ports, Prepared, Reason,
-    prepared,
+    Batch, Error, Filter, Key, OptionError, Output, PacketBatch, PortRange, PortType, Ports, Prepared,
+    Reason, prepared,
 };
 use sluice_wire::flow::vlans;
 
@@ -126,7 +128,8 @@ struct Options {
     #[serde(default = "server_ports")]
     server_ports: Vec<PortRange>,
     /// In how many tunnels flows are looked for, from 0 to 15. With more than 0, packets in tunnels count for flows of their own
-    /// besides that of the tunnel; both directions of a tunnel have to meet the same instance then, so use no shards.
+    /// besides that of the tunnel. Shards are then chosen by the addresses alone, as the ends of a tunnel may use other ports
+    /// in either direction.
     #[serde(default)]
     #[schemars(range(max = 15))]
     tunnels: u8,
@@ -166,7 +169,9 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     let (active, update) = (active.map(nanoseconds), update.map(nanoseconds));
     let room = table::room(memory.0);
     let server_ports: Arc<[PortRange]> = server_ports.into();
-    Ok(prepared::filter(Ports::filter(PortType::Layers, PortType::Records), move |_| {
+    // Both directions of a tunnel have the same addresses, but not always the same ports.
+    let key = if tunnels > 0 { Key::Host } else { Key::Flow };
+    Ok(prepared::keyed(key, Ports::filter(PortType::Layers, PortType::Records), move |_| {
         Ok(Flows {
             table: Table::new(Rules { timeouts, active, update, room }),
             report: Report::new(names, community_seed),
@@ -282,6 +287,20 @@ impl Filter for Flows {
         self.table.advance(watermark);
         self.expire(AT_ONCE, out);
         self.report.advance(watermark);
+        Ok(())
+    }
+
+    fn export(&mut self, group: &RangeInclusive<u64>, state: &mut Vec<u8>) -> Result<(), Error> {
+        if self.tunnels > 0 {
+            return Err(Error::Contract("flows in tunnels cannot be moved to another instance".into()));
+        }
+        let taken = self.table.take(|flow| group.contains(&transfer::shard_hash(&flow.key)));
+        transfer::write(taken.iter(), state);
+        Ok(())
+    }
+
+    fn import(&mut self, state: &[u8]) -> Result<(), Error> {
+        transfer::read(state)?.into_iter().for_each(|flow| self.table.put(flow));
         Ok(())
     }
 

@@ -60,6 +60,16 @@ impl History {
         self.seen.get(side).is_some_and(|seen| seen & (1 << event as u8) != 0)
     }
 
+    /// What it consists of.
+    pub fn parts(&self) -> ([u32; 4], [u16; 2]) {
+        (self.words, self.seen)
+    }
+
+    /// The history that consists of this.
+    pub fn of(words: [u32; 4], seen: [u16; 2]) -> Self {
+        Self { words, seen }
+    }
+
     /// Appends the letters.
     pub fn write(&self, out: &mut Vec<u8>) {
         for word in self.words {

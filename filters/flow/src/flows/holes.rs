@@ -5,6 +5,15 @@
 pub(super) struct Holes([(u32, u32); 2]);
 
 impl Holes {
+    /// The ranges, and what has these ranges.
+    pub fn ranges(&self) -> [(u32, u32); 2] {
+        self.0
+    }
+
+    pub fn of(ranges: [(u32, u32); 2]) -> Self {
+        Self(ranges)
+    }
+
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0[0].1 == 0

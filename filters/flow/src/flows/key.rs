@@ -47,6 +47,11 @@ impl Key {
         (Self([a, b, c, d, ports | network | u64::from(common.kind), last]), forward)
     }
 
+    /// The key of which these are the words.
+    pub fn of_words(words: [u64; 6]) -> Self {
+        Self(words)
+    }
+
     /// The words of which it consists.
     #[inline]
     pub fn words(&self) -> &[u64; 6] {

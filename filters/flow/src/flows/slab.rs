@@ -1,7 +1,7 @@
 //! Where flows are: pages that never move, so that growing copies nothing.
 
 use super::entry::Flow;
-use super::wheel::NONE;
+use super::wheel::{NONE, NOWHERE};
 
 /// Flows in a page, as a power of two.
 const PAGE: u32 = 10;
@@ -32,6 +32,12 @@ impl Slab {
     #[inline]
     pub fn get_mut(&mut self, id: u32) -> &mut Flow {
         &mut self.pages[(id >> PAGE) as usize][(id & ((1 << PAGE) - 1)) as usize]
+    }
+
+    /// The numbers of all flows that are there.
+    pub fn ids(&self) -> Vec<u32> {
+        let all = (0..).zip(&self.pages).flat_map(|(page, flows)| (page << PAGE..).zip(flows));
+        all.filter(|(_, flow)| flow.slot != NOWHERE).map(|(id, _)| id).collect()
     }
 
     /// Puts a flow in and gives its number.

@@ -25,6 +25,14 @@ pub(super) enum End {
     Reset,
 }
 
+impl End {
+    /// The one of this number.
+    pub fn of(number: u8) -> Option<Self> {
+        use End::*;
+        [Silent, Asked, Agreed, Partial, Open, Closed, Reset].into_iter().find(|end| *end as u8 == number)
+    }
+}
+
 /// What decides how long a flow is kept without a packet, and what is given up first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

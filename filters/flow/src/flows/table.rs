@@ -8,7 +8,7 @@ use super::packet::{Kind, Seen, Sender};
 use super::slab::Slab;
 use super::state::{PHASES, Phase};
 use super::tcp;
-use super::wheel::{NOWHERE, Wheel};
+use super::wheel::{NONE, NOWHERE, Wheel};
 
 /// Why a flow is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,9 +167,7 @@ impl Table {
         by_ports: impl Fn(u16, u16) -> Sender,
         tell: &mut impl FnMut(&Flow, Reason),
     ) -> u32 {
-        if self.flows.len() >= self.rules.room {
-            self.evict(tell);
-        }
+        while self.flows.len() >= self.rules.room && self.evict(tell) {}
         self.wheel.start(seen.time);
         let id = self.flows.insert(Flow::new(seen, by_ports));
         self.index.insert(hash, id);
@@ -178,9 +176,9 @@ impl Table {
 
     /// Makes room for one flow: gives up one that is over, or else one without an answer, or else one that has been quiet;
     /// of those the one whose time would have come first.
-    fn evict(&mut self, tell: &mut impl FnMut(&Flow, Reason)) {
+    fn evict(&mut self, tell: &mut impl FnMut(&Flow, Reason)) -> bool {
         for left in (0..TRIES).rev() {
-            let Some((id, until)) = self.wheel.give_up(&mut self.flows) else { return };
+            let Some((id, until)) = self.wheel.give_up(&mut self.flows) else { return false };
             let flow = self.flows.get(id);
             let deadline = self.rules.deadline(flow, self.clock);
             if deadline > until && left > 0 {
@@ -193,8 +191,9 @@ impl Table {
             tell(flow, Reason::Evicted);
             let hash = self.index.hash(&flow.key);
             self.forget(id, hash);
-            return;
+            return true;
         }
+        false
     }
 
     fn end(&mut self, id: u32, hash: u32, reason: Reason, tell: &mut impl FnMut(&Flow, Reason)) {
@@ -207,6 +206,32 @@ impl Table {
     fn forget(&mut self, id: u32, hash: u32) {
         self.index.remove(hash, id);
         self.flows.free(id);
+    }
+
+    /// Takes out the flows that are `wanted`.
+    pub fn take(&mut self, wanted: impl Fn(&Flow) -> bool) -> Vec<Flow> {
+        let mut taken = Vec::new();
+        for id in self.flows.ids() {
+            let flow = self.flows.get(id);
+            if wanted(flow) {
+                taken.push(flow.clone());
+                let hash = self.index.hash(&flow.key);
+                self.wheel.remove(&mut self.flows, id);
+                self.forget(id, hash);
+            }
+        }
+        taken
+    }
+
+    /// Puts in a flow that another table had. There may be more than there is room for until the next flow begins.
+    pub fn put(&mut self, mut flow: Flow) {
+        (flow.next, flow.prev, flow.slot) = (NONE, NONE, NOWHERE);
+        let (class, deadline) = (flow.phase.class(), self.rules.deadline(&flow, self.clock));
+        self.wheel.start(flow.last);
+        let hash = self.index.hash(&flow.key);
+        let id = self.flows.insert(flow);
+        self.index.insert(hash, id);
+        self.wheel.insert(&mut self.flows, id, class, deadline);
     }
 
     /// When a flow may be over, ns since the epoch.

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
-use sluice_core::{Batch, MAIN, Registry};
+use sluice_core::{Batch, Layers, MAIN, Registry};
 use sluice_testkit::{Harness, Outcome, Packets, traffic};
+use sluice_wire::link::LinkType;
 
 mod tcp;
 
@@ -329,6 +330,50 @@ fn options_that_mean_nothing_are_refused() {
         let error = harness(options).err().unwrap().to_string();
         assert!(error.contains(message), "{options}: {error}");
     }
+}
+
+#[test]
+fn flows_go_on_in_another_instance() {
+    let frames = traffic::mixture(2000, 3);
+    let half = frames.len() / 2;
+    let part = |from: usize, to: usize, wanted: &dyn Fn(&[u8]) -> bool| {
+        let mut packets = Packets::new();
+        for (number, frame) in
+            frames.iter().enumerate().take(to).skip(from).filter(|(_, frame)| wanted(frame))
+        {
+            packets = at(packets, number as i64 * MILLISECOND, frame);
+        }
+        packets.build()
+    };
+    let hash = |frame: &[u8]| Layers::decode(LinkType::ETHERNET, frame, frame.len() as u32).flow_hash();
+    let groups = [0..=u64::MAX / 3, u64::MAX / 3 + 1..=u64::MAX];
+    let mut one = harness("").unwrap();
+    let mut all = rows(&one.give(part(0, half, &|_| true)).unwrap());
+    for group in &groups {
+        let mut other = harness("").unwrap();
+        other.import(&one.export(group).unwrap()).unwrap();
+        let rest = part(half, frames.len(), &|frame| group.contains(&hash(frame)));
+        all.extend(rows(&other.give(rest).unwrap()));
+        all.extend(rows(&other.finish().unwrap()));
+    }
+    assert!(one.export(&(0..=u64::MAX)).unwrap().is_empty());
+    let mut whole = harness("").unwrap();
+    let mut expected = rows(&whole.give(part(0, frames.len(), &|_| true)).unwrap());
+    expected.extend(rows(&whole.finish().unwrap()));
+    all.sort();
+    expected.sort();
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn a_state_that_is_none_is_refused() {
+    let mut one = harness("").unwrap();
+    one.give(Packets::new().frame(traffic::udp(client(), server(), b"")).build()).unwrap();
+    let mut state = one.export(&(0..=u64::MAX)).unwrap();
+    one.import(&state).unwrap();
+    state.pop();
+    assert!(one.import(&state).unwrap_err().to_string().contains("cut off"));
+    assert!(one.import(&[9]).unwrap_err().to_string().contains("of version 9"));
 }
 
 proptest! {

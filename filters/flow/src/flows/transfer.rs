@@ -1,0 +1,144 @@
+//! Flows on their way from one instance to another.
+
+use std::net::IpAddr;
+
+use sluice_core::Error;
+use sluice_wire::decode::{icmpv4, icmpv6};
+use sluice_wire::flow;
+
+use super::count::Count;
+use super::entry::{Flow, Side};
+use super::history::History;
+use super::holes::Holes;
+use super::key::Key;
+use super::state::{End, Phase};
+
+/// What the state of an instance begins with: the version of this form.
+const VERSION: u8 = 1;
+
+/// The hash by which packets of this key go to shards: that of their layers.
+pub(super) fn shard_hash(key: &Key) -> u64 {
+    let [mut lower, mut upper] = key.ends();
+    let (protocol, kind) = (key.protocol(), key.kind());
+    let has_ports = match protocol {
+        icmpv4::NUMBER => icmpv4::has_identifier(kind),
+        icmpv6::NUMBER => icmpv6::has_identifier(kind),
+        _ => true,
+    };
+    if !has_ports {
+        (lower.port, upper.port) = (0, 0);
+    }
+    let vlans = key.words()[5] >> 16;
+    let hashed = flow::Key { lower, upper, protocol, vlans };
+    debug_assert!(matches!(
+        (lower.address, upper.address),
+        (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_))
+    ));
+    flow::hash(&hashed)
+}
+
+/// Appends flows to the state of an instance.
+pub(super) fn write<'a>(flows: impl Iterator<Item = &'a Flow>, state: &mut Vec<u8>) {
+    for (at, flow) in flows.enumerate() {
+        if at == 0 && state.is_empty() {
+            state.push(VERSION);
+        }
+        write_flow(flow, state);
+    }
+}
+
+fn write_flow(flow: &Flow, out: &mut Vec<u8>) {
+    flow.key.words().iter().for_each(|word| out.extend(word.to_le_bytes()));
+    [flow.first, flow.last].iter().for_each(|time| out.extend(time.to_le_bytes()));
+    for side in &flow.sides {
+        let counts = [side.packets, side.wire, side.ip, side.payload, side.stream, side.missed];
+        counts.iter().for_each(|count| out.extend(count.get().to_le_bytes()));
+        let [(a, b), (c, d)] = side.holes.ranges();
+        [side.next, side.again, a, b, c, d].iter().for_each(|word| out.extend(word.to_le_bytes()));
+    }
+    flow.handshake.iter().for_each(|span| out.extend(span.to_le_bytes()));
+    let (words, seen) = flow.history.parts();
+    words.iter().for_each(|word| out.extend(word.to_le_bytes()));
+    [seen[0], seen[1], flow.updates, flow.errors].iter().for_each(|number| out.extend(number.to_le_bytes()));
+    out.extend(flow.ends.map(|end| end as u8));
+    out.extend(flow.flags);
+    out.push(flow.marks);
+}
+
+/// The flows in a state that [`write`] made.
+pub(super) fn read(state: &[u8]) -> Result<Vec<Flow>, Error> {
+    let wrong = |what: &str| Error::Contract(format!("it was given a state {what}"));
+    match state.split_first() {
+        None => Ok(Vec::new()),
+        Some((&VERSION, mut rest)) => {
+            let mut flows = Vec::new();
+            while !rest.is_empty() {
+                flows.push(read_flow(&mut rest).ok_or_else(|| wrong("that is cut off"))?);
+            }
+            Ok(flows)
+        }
+        Some((version, _)) => Err(wrong(&format!("of version {version}"))),
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, others) = rest.split_first_chunk()?;
+    *rest = others;
+    Some(*first)
+}
+
+fn long(rest: &mut &[u8]) -> Option<u64> {
+    take(rest).map(u64::from_le_bytes)
+}
+
+fn word(rest: &mut &[u8]) -> Option<u32> {
+    take(rest).map(u32::from_le_bytes)
+}
+
+fn short(rest: &mut &[u8]) -> Option<u16> {
+    take(rest).map(u16::from_le_bytes)
+}
+
+fn read_flow(rest: &mut &[u8]) -> Option<Flow> {
+    let mut words = [0; 6];
+    for word in &mut words {
+        *word = long(rest)?;
+    }
+    let (first, last) = (long(rest)? as i64, long(rest)? as i64);
+    let sides = [read_side(rest)?, read_side(rest)?];
+    let handshake = [word(rest)?, word(rest)?];
+    let letters = [word(rest)?, word(rest)?, word(rest)?, word(rest)?];
+    let history = History::of(letters, [short(rest)?, short(rest)?]);
+    let (updates, errors) = (short(rest)?, short(rest)?);
+    let [a, b] = take(rest)?;
+    let ends = [End::of(a)?, End::of(b)?];
+    let flags = take(rest)?;
+    let [marks] = take(rest)?;
+    let mut flow = Flow {
+        key: Key::of_words(words),
+        first,
+        last,
+        sides,
+        handshake,
+        history,
+        updates,
+        errors,
+        ends,
+        flags,
+        marks,
+        ..Flow::default()
+    };
+    flow.phase = Phase::of(&flow);
+    Some(flow)
+}
+
+fn read_side(rest: &mut &[u8]) -> Option<Side> {
+    let mut counts = [Count::default(); 6];
+    for count in &mut counts {
+        count.add(long(rest)?);
+    }
+    let [packets, wire, ip, payload, stream, missed] = counts;
+    let (next, again) = (word(rest)?, word(rest)?);
+    let holes = Holes::of([(word(rest)?, word(rest)?), (word(rest)?, word(rest)?)]);
+    Some(Side { packets, wire, ip, payload, stream, missed, next, again, holes })
+}
