@@ -71,13 +71,22 @@ impl Condition {
 impl Bpf {
     fn judge(&mut self, batch: &PacketBatch, held: &mut Vec<bool>, out: &Output) {
         held.clear();
+        let mut before = None;
         for (frame, data) in batch.iter() {
-            let link = batch.info().link(frame.interface);
-            let known = self.programs.iter().position(|(known, _)| *known == link);
-            let at = known.unwrap_or_else(|| self.compile(link, out));
+            let at = match before {
+                Some((interface, at)) if interface == frame.interface => at,
+                _ => self.place(batch.info().link(frame.interface), out),
+            };
+            before = Some((frame.interface, at));
             let machine = self.programs.get(at).and_then(|(_, machine)| machine.as_ref());
             held.push(machine.is_some_and(|machine| machine.matches(data, frame.wire)));
         }
+    }
+
+    /// The place of the program for a link type.
+    fn place(&mut self, link: LinkType, out: &Output) -> usize {
+        let known = self.programs.iter().position(|(known, _)| *known == link);
+        known.unwrap_or_else(|| self.compile(link, out))
     }
 
     /// Makes the program for a link type; returns its place.

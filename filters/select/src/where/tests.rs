@@ -1,7 +1,8 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use proptest::prelude::*;
-use sluice_core::{MAIN, Registry};
+use sluice_core::{CaptureInfo, Interface, MAIN, Registry};
 use sluice_testkit::{Harness, Packets, records, traffic};
 use sluice_wire::link::LinkType;
 
@@ -78,6 +79,21 @@ fn tcpdump_syntax_is_compiled_for_the_link_type_that_comes() {
     assert_eq!(filter.pass(Packets::new().frames(sorts()).build()).unwrap().len(), 3);
     assert!(filter.pass(Packets::of(LinkType(999)).frames(sorts()).build()).unwrap().is_empty());
     assert!(filter.notices()[0].message.starts_with("`ip host 10.0.0.1` cannot be asked of 999 frames"));
+}
+
+#[test]
+fn interfaces_of_several_link_types_may_take_turns() {
+    let whole = traffic::tcp(socket("10.0.0.1:1"), socket("10.0.0.2:2"), 2, b"");
+    let raw = whole[14..].to_vec();
+    let frames = [&whole, &raw, &raw, &whole, &whole, &raw].map(Clone::clone);
+    let mut batch = Packets::new().frames(frames).build();
+    let interfaces = [LinkType::ETHERNET, LinkType::RAW, LinkType(999)].map(Interface::of).into();
+    batch.set_info(Arc::new(CaptureInfo { section: None, interfaces }));
+    for (frame, interface) in batch.frames_mut().iter_mut().zip([0, 1, 0, 1, 2, 1]) {
+        frame.interface = interface;
+    }
+    let mut filter = harness("  bpf: ip host 10.0.0.1").unwrap();
+    assert_eq!(filter.give(batch).unwrap().ordinals(MAIN), [0, 1, 5]);
 }
 
 #[test]

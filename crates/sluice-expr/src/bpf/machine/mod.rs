@@ -55,7 +55,9 @@ pub struct Machine {
     entry: u32,
 }
 
+// Aligned, so that a step lies in one line of the cache and is found with a shift.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 struct Step {
     op: Op,
     /// The constant, or the offset of a load.
