@@ -98,6 +98,21 @@ fn prebuilt_pipelines() {
     }
 }
 
+/// Thousands of flows are left when the input ends, which is more than `flows` gives out in one call.
+#[test]
+fn what_is_given_out_in_several_calls() {
+    let folder = Folder::new();
+    folder.write(
+        "make.yaml",
+        "version: 1\n\
+         stages:\n\
+         - {source: generate, kind: packets, count: 20000, flows: 5000}\n\
+         - {sink: pcap_file, path: in.pcap}\n",
+    );
+    assert_eq!(folder.sluice(&["run", "-q", "make.yaml"]).code, 0);
+    same_lines_in_every_mode(&folder, &["pcap-flows", "input=in.pcap", "output=out.json"]);
+}
+
 #[test]
 fn prebuilt_pipelines_pass_their_own_tests() {
     let folder = Folder::new();

@@ -229,6 +229,12 @@ pub trait Filter: Send {
         Ok(())
     }
 
+    /// Whether `finish` left something to give out, so that not all of it is in memory at once: then it is called again,
+    /// after what it emitted has been passed on, until this says no.
+    fn unfinished(&self) -> bool {
+        false
+    }
+
     /// How many items it holds back now; part of the accounting law.
     fn held(&self) -> u64 {
         0

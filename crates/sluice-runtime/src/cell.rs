@@ -89,12 +89,22 @@ impl Cell {
 
     /// The last call of a stage, when the last of its sources has ended. Of a stateless stage with several threads only
     /// one sees that, and nothing depends on it.
-    fn finish(&mut self) -> Result<(), Error> {
+    pub fn finish(&mut self) -> Result<(), Error> {
         match &mut self.stage {
             _ if self.failed.is_some() => Ok(()),
             Stage::Filter(filter) => filter.finish(&mut self.out),
             Stage::Sink(sink) => sink.finish(&mut self.out),
             Stage::Source(_) => Ok(()),
+        }
+    }
+
+    /// Whether the stage has to be asked once more for its last call.
+    pub fn is_unfinished(&self) -> bool {
+        match &self.stage {
+            Stage::Filter(filter) => {
+                self.failed.is_none() && self.watermarks.is_empty() && filter.unfinished()
+            }
+            _ => false,
         }
     }
 

@@ -246,23 +246,34 @@ impl Thread {
         if let Err(error) = result.and(collected) {
             self.broke(at, &error)?;
         }
-        self.pass_on(at, stamp, credit, marker)
+        while marker == Some(Marker::End) && self.cells[at].is_unfinished() {
+            self.pass_on(at, stamp, credit.clone(), None, true)?;
+            let cell = &mut self.cells[at];
+            let result = cell.finish();
+            let collected = cell.collect(true);
+            if let Err(error) = result.and(collected) {
+                self.broke(at, &error)?;
+            }
+        }
+        self.pass_on(at, stamp, credit, marker, false)
     }
 
-    /// Sends what the last call emitted to the readers of each port, as parts of one number, the last marked as such.
+    /// Sends what the last call emitted to the readers of each port, as parts of one number, the last marked as such unless
+    /// there is `more` to come.
     fn pass_on(
         &mut self,
         at: usize,
         stamp: Stamp,
         credit: Credit,
         marker: Option<Marker>,
+        more: bool,
     ) -> Result<(), Stopped> {
         let mut emitted = std::mem::take(&mut self.cells[at].emitted);
         for port in 0..self.cells[at].ports.len() {
             let mine = |e: &Emitted| matches!(e, Emitted::Batch(p, _) if *p == port);
             let mut left = emitted.iter().filter(|e| mine(e)).count();
             // A marker closes the number, or an empty message where no batch does.
-            let closing = marker.map(Payload::Marker).or((left == 0).then_some(Payload::Empty));
+            let closing = marker.map(Payload::Marker).or((left == 0 && !more).then_some(Payload::Empty));
             for slot in emitted.iter_mut().filter(|e| mine(e)) {
                 left -= 1;
                 // A filter emits no markers, so the one left in its place is nobody's.
@@ -272,7 +283,7 @@ impl Thread {
                 let payload = Payload::Batch(batch);
                 let cell = &mut self.cells[at];
                 cell.count_emission(port, &payload);
-                let stamp = cell.stamp(port, stamp, left == 0 && closing.is_none());
+                let stamp = cell.stamp(port, stamp, left == 0 && closing.is_none() && !more);
                 self.spread(at, port..port + 1, Message { stamp, credit: credit.clone(), payload })?;
             }
             let cell = &mut self.cells[at];

@@ -277,7 +277,14 @@ impl Harness {
             Stage::Filter(filter) => filter.finish(&mut self.out)?,
             Stage::Sink(sink) => sink.finish(&mut self.out)?,
         }
-        self.outcome()
+        let mut outcome = self.outcome()?;
+        while let Stage::Filter(filter) = &mut self.stage
+            && filter.unfinished()
+        {
+            filter.finish(&mut self.out)?;
+            outcome.batches.append(&mut self.outcome()?.batches);
+        }
+        Ok(outcome)
     }
 
     fn outcome(&mut self) -> Result<Outcome, Error> {

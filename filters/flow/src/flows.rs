@@ -304,11 +304,19 @@ impl Filter for Flows {
         Ok(())
     }
 
+    fn unfinished(&self) -> bool {
+        !self.table.is_empty()
+    }
+
     fn finish(&mut self, out: &mut Output) -> Result<(), Error> {
         let Self { table, report, .. } = self;
-        while table.drain(|flow, reason| report.add(flow, reason, out)) {}
+        for _ in 0..AT_ONCE {
+            if !table.drain(|flow, reason| report.add(flow, reason, out)) {
+                break;
+            }
+        }
         report.emit(out);
-        if table.evicted > 0 {
+        if table.evicted > 0 && table.is_empty() {
             out.notice(format!("{} flows ended early because there was no room for them", table.evicted));
         }
         Ok(())

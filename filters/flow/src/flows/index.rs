@@ -1,10 +1,10 @@
 //! From the hash of a key to the number of its flow.
 //!
-//! The index is cut into segments by the first bits of the hash (extendible hashing). A segment is at most 32 KiB of lines,
-//! each one cache line of eight slots. A slot has 32 bits of the hash, of which all places can be computed, and the number
-//! of the flow; so nothing but the index is touched to look something up or to grow. A segment that is full gets a few
-//! lines more, and where it is as large as one may be, it is split in two: the work of one step is bounded however many
-//! flows there are.
+//! The index is cut into segments by the first bits of the hash (extendible hashing). A segment is at most eight chunks of 64
+//! lines, each one cache line of eight slots. Chunks are all of one size, so that memory is used again. A slot has 32 bits of the hash, of which all places can be computed, and the number
+//! of the flow; so nothing but the index is touched to look something up or to grow. A segment that is full gets a chunk
+//! more, and where it is as large as one may be, it is split in two: the work of one step is bounded however many flows
+//! there are.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -12,17 +12,17 @@ use super::key::Key;
 
 /// Slots in a line.
 const SLOTS: usize = 8;
-/// Lines in a segment: at first, where steps get smaller, after a split, at most.
-const FIRST: usize = 4;
-const HALF: usize = 320;
-const STEP: usize = 64;
-const MOST: usize = 512;
+/// Lines in a chunk.
+const LINES: usize = 64;
+/// Chunks in a segment: after a split, and at most.
+const HALF: usize = 5;
+const MOST: usize = 8;
 /// A segment is full when so many of 32 slots are in use.
 const FULL: usize = 27;
 /// Of so many first bits of the hash a segment may have its place at most; the other bits tell the line.
 const DEEPEST: u8 = 20;
 
-/// Bytes of index for each flow at worst: half of a full segment in [`HALF`] lines, and the list of segments.
+/// Bytes of index for each flow at worst: half of a full segment in [`HALF`] chunks, and the list of segments.
 pub(super) const BYTES_PER_FLOW: usize = 13;
 
 /// A slot is the first 32 bits of a hash and the number of a flow plus one; 0 when it is free.
@@ -32,8 +32,11 @@ struct Line([u64; SLOTS]);
 
 const _: () = assert!(size_of::<Line>() == 64);
 
+/// Lines side by side.
+type Chunk = Box<[Line; LINES]>;
+
 struct Segment {
-    lines: Vec<Line>,
+    chunks: Vec<Chunk>,
     len: usize,
     /// How many first bits all of its hashes share.
     depth: u8,
@@ -55,31 +58,52 @@ fn mix(a: u64, b: u64) -> u64 {
 }
 
 impl Segment {
-    fn new(lines: usize, depth: u8) -> Self {
-        Self { lines: vec![Line::default(); lines], len: 0, depth }
+    fn new(chunks: usize, depth: u8) -> Self {
+        let mut segment = Self { chunks: Vec::with_capacity(MOST), len: 0, depth };
+        segment.resize(chunks);
+        segment
+    }
+
+    fn resize(&mut self, chunks: usize) {
+        self.chunks.resize_with(chunks, || Box::new([Line::default(); LINES]));
+    }
+
+    #[inline]
+    fn lines(&self) -> usize {
+        self.chunks.len() * LINES
+    }
+
+    #[inline]
+    fn line(&self, at: usize) -> &[u64; SLOTS] {
+        &self.chunks[at / LINES][at % LINES].0
+    }
+
+    #[inline]
+    fn line_mut(&mut self, at: usize) -> &mut [u64; SLOTS] {
+        &mut self.chunks[at / LINES][at % LINES].0
     }
 
     /// The line in which a hash is looked for first.
     #[inline]
     fn home(&self, tag: u32) -> usize {
         let rest = u64::from(tag << self.depth);
-        ((rest * self.lines.len() as u64) >> 32) as usize
+        ((rest * self.lines() as u64) >> 32) as usize
     }
 
     #[inline]
     fn next(&self, line: usize) -> usize {
-        if line + 1 == self.lines.len() { 0 } else { line + 1 }
+        if line + 1 == self.lines() { 0 } else { line + 1 }
     }
 
     /// How many lines after its home a line is.
     fn distance(&self, home: usize, line: usize) -> usize {
-        if line >= home { line - home } else { line + self.lines.len() - home }
+        if line >= home { line - home } else { line + self.lines() - home }
     }
 
     fn put(&mut self, slot: u64) {
         let mut at = self.home((slot >> 32) as u32);
         loop {
-            if let Some(free) = self.lines[at].0.iter_mut().find(|slot| **slot == 0) {
+            if let Some(free) = self.line_mut(at).iter_mut().find(|slot| **slot == 0) {
                 *free = slot;
                 self.len += 1;
                 return;
@@ -89,18 +113,25 @@ impl Segment {
     }
 
     fn is_full(&self) -> bool {
-        self.len * 32 >= self.lines.len() * SLOTS * FULL
+        self.len * 32 >= self.lines() * SLOTS * FULL
     }
 
+    /// Adds a chunk and gives all slots their places anew.
     fn grow(&mut self) {
-        let lines =
-            if self.lines.len() < HALF { (2 * self.lines.len()).min(HALF) } else { self.lines.len() + STEP };
-        let old = std::mem::replace(self, Segment::new(lines, self.depth));
-        old.slots().for_each(|slot| self.put(slot));
+        let slots = self.take();
+        self.resize(self.chunks.len() + 1);
+        slots.into_iter().for_each(|slot| self.put(slot));
     }
 
-    fn slots(&self) -> impl Iterator<Item = u64> {
-        self.lines.iter().flat_map(|line| line.0).filter(|slot| *slot != 0)
+    /// Takes out all slots.
+    fn take(&mut self) -> Vec<u64> {
+        let mut slots = Vec::with_capacity(self.len);
+        for line in self.chunks.iter_mut().flat_map(|chunk| chunk.iter_mut()) {
+            slots.extend(line.0.iter().filter(|slot| **slot != 0));
+            line.0 = [0; SLOTS];
+        }
+        self.len = 0;
+        slots
     }
 
     /// Takes out the slot of this flow, and moves back what stood further from home because its line was full.
@@ -108,7 +139,7 @@ impl Segment {
         let wanted = (u64::from(tag) << 32) | (u64::from(id) + 1);
         let mut hole = self.home(tag);
         loop {
-            let line = &mut self.lines[hole].0;
+            let line = self.line_mut(hole);
             let was_full = line.iter().all(|slot| *slot != 0);
             if let Some(slot) = line.iter_mut().find(|slot| **slot == wanted) {
                 *slot = 0;
@@ -129,16 +160,16 @@ impl Segment {
     fn pull(&mut self, mut hole: usize) {
         let mut at = self.next(hole);
         while at != hole {
-            let was_full = self.lines[at].0.iter().all(|slot| *slot != 0);
+            let was_full = self.line(at).iter().all(|slot| *slot != 0);
             let passed = |slot: &u64| {
                 *slot != 0 && {
                     let home = self.home((*slot >> 32) as u32);
                     self.distance(home, at) >= self.distance(hole, at)
                 }
             };
-            if let Some(from) = self.lines[at].0.iter().position(passed) {
-                let slot = std::mem::take(&mut self.lines[at].0[from]);
-                if let Some(free) = self.lines[hole].0.iter_mut().find(|slot| **slot == 0) {
+            if let Some(from) = self.line(at).iter().position(passed) {
+                let slot = std::mem::take(&mut self.line_mut(at)[from]);
+                if let Some(free) = self.line_mut(hole).iter_mut().find(|slot| **slot == 0) {
                     *free = slot;
                 }
                 hole = at;
@@ -156,7 +187,7 @@ impl Index {
     pub fn new() -> Self {
         let random = RandomState::new();
         let secrets = [0u64, 1, 2, 3, 4, 5].map(|number| random.hash_one(number) | 1);
-        Self { secrets, directory: vec![0], segments: vec![Segment::new(FIRST, 0)], depth: 0 }
+        Self { secrets, directory: vec![0], segments: vec![Segment::new(1, 0)], depth: 0 }
     }
 
     /// The hash of a key, for this index only.
@@ -181,7 +212,7 @@ impl Index {
         let mut at = segment.home(tag);
         loop {
             let mut is_full = true;
-            for slot in &segment.lines[at].0 {
+            for slot in segment.line(at) {
                 if (*slot >> 32) as u32 == tag && *slot as u32 != 0 {
                     let id = (*slot as u32).wrapping_sub(1);
                     if is_it(id) {
@@ -201,7 +232,7 @@ impl Index {
     pub fn insert(&mut self, tag: u32, id: u32) {
         let mut segment = self.segment(tag);
         if self.segments[segment].is_full() {
-            if self.segments[segment].lines.len() < MOST || self.segments[segment].depth == DEEPEST {
+            if self.segments[segment].chunks.len() < MOST || self.segments[segment].depth == DEEPEST {
                 self.segments[segment].grow();
             } else {
                 self.split(segment);
@@ -224,10 +255,13 @@ impl Index {
             self.directory = self.directory.iter().flat_map(|segment| [*segment; 2]).collect();
             self.depth = depth;
         }
-        let old = std::mem::replace(&mut self.segments[at], Segment::new(HALF, depth));
-        let mut new = Segment::new(HALF, depth);
+        let (old, mut new) = (&mut self.segments[at], Segment::new(0, depth));
+        let slots = old.take();
+        old.depth = depth;
+        new.chunks.extend(old.chunks.drain(HALF..));
+        new.resize(HALF);
         let bit = 1u64 << (64 - u32::from(depth));
-        for slot in old.slots() {
+        for slot in slots {
             let half = if slot & bit == 0 { &mut self.segments[at] } else { &mut new };
             if half.is_full() {
                 half.grow();
@@ -248,8 +282,10 @@ impl Index {
     /// How many bytes it takes.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
-        let lines = self.segments.iter().map(|s| s.lines.capacity() * size_of::<Line>()).sum::<usize>();
-        lines + self.segments.capacity() * size_of::<Segment>() + self.directory.capacity() * 4
+        let chunks = self.segments.iter().map(|s| s.chunks.len() * size_of::<[Line; LINES]>() + MOST * 8);
+        chunks.sum::<usize>()
+            + self.segments.capacity() * size_of::<Segment>()
+            + self.directory.capacity() * 4
     }
 }
 
@@ -312,9 +348,9 @@ mod tests {
     }
 
     proptest! {
-        /// Few lines and few hashes, so that lines are full and what is looked for stands far from home.
+        /// Few homes, so that lines are full and what is looked for stands far from home.
         #[test]
-        fn it_does_what_a_map_does(steps in prop::collection::vec((any::<bool>(), 0u32..40, 0u32..3), 1..400)) {
+        fn it_does_what_a_map_does(steps in prop::collection::vec((any::<bool>(), 0u32..200, 0u32..3), 1..600)) {
             let (mut index, mut map) = (Index::new(), HashMap::new());
             for (insert, id, spread) in steps {
                 let tag = (id % 3 + spread * 0x5555_5555) ^ (id << 30);

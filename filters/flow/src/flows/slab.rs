@@ -4,7 +4,7 @@ use super::entry::Flow;
 use super::wheel::{NONE, NOWHERE};
 
 /// Flows in a page, as a power of two.
-const PAGE: u32 = 10;
+const PAGE: u32 = 12;
 
 /// Numbered flows. Numbers of flows that were taken out are given again.
 pub(super) struct Slab {
@@ -76,14 +76,14 @@ mod tests {
     fn numbers_are_given_again() {
         let mut slab = Slab::new();
         let flow = |first| Flow { first, ..Flow::default() };
-        let ids: Vec<u32> = (0..3000).map(|at| slab.insert(flow(at))).collect();
+        let ids: Vec<u32> = (0..9000).map(|at| slab.insert(flow(at))).collect();
         assert!(ids.iter().zip(0..).all(|(id, at)| slab.get(*id).first == at));
         slab.free(ids[7]);
         slab.free(ids[2000]);
-        assert_eq!(slab.len(), 2998);
+        assert_eq!(slab.len(), 8998);
         assert_eq!(
             [slab.insert(flow(-1)), slab.insert(flow(-2)), slab.insert(flow(-3))],
-            [ids[2000], ids[7], 3000]
+            [ids[2000], ids[7], 9000]
         );
         assert_eq!(slab.get(7).first, -2);
     }

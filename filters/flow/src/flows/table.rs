@@ -71,6 +71,10 @@ impl Table {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.flows.len() == 0
+    }
+
     #[inline]
     pub fn hash(&self, key: &Key) -> u32 {
         self.index.hash(key)

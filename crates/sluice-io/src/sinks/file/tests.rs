@@ -62,6 +62,15 @@ fn json_is_one_object_per_line() {
 }
 
 #[test]
+fn comma_separated_values_have_one_header_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for batch in [&[(0, "a\n"), (0, "b, c\n")][..], &[(0, "d\n")]] {
+        write(folder.path(), json!({"format": "csv", "append": true}), &[batch]);
+    }
+    assert_eq!(files(folder.path()), named(&[("x.log", "message\na\n\"b, c\"\nd\n")]));
+}
+
+#[test]
 fn a_new_file_begins_before_the_line_that_does_not_fit() {
     let files = written(
         json!({"rotate": {"size": 4}}),
@@ -179,6 +188,10 @@ fn options_that_make_no_sense_are_refused() {
             "rotate.keep: `0` would keep no file at all",
         ),
         (json!({"path": "-", "rotate": {"size": 1}}), "rotate: standard output cannot be rotated"),
+        (
+            json!({"path": "x", "format": "csv", "rotate": {"size": 1}}),
+            "rotate: comma-separated values cannot be rotated: only the first file would have a header",
+        ),
         (
             json!({"path": "x", "append": true, "rotate": {"size": 1}}),
             "append: `append` and `rotate` exclude each other",
