@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sluice_expr::bpf::{Filter, Machine, Options};
-use sluice_tests::{Folder, root, skip};
+use sluice_tests::{Folder, corpus, files, root, skip};
 use sluice_wire::link::LinkType;
 
 /// The packets of one link type: captured bytes and length on the wire.
@@ -47,26 +47,13 @@ fn made() -> Sets {
     sets
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
-    }
-}
-
 /// Link types of the corpus that we refuse to look into, and of which libpcap guesses: frame relay, ARCNET, those of Juniper.
 const REFUSED: [u16; 5] = [107, 129, 132, 137, 164];
 
 /// The packets of every capture of the corpus, but for pcapng files with interfaces of several link types.
-fn corpus() -> Option<Sets> {
-    let Some(named) = std::env::var_os("SLUICE_CORPUS") else {
-        println!("skipped: SLUICE_CORPUS names no folder of captures");
-        return None;
-    };
-    let mut paths = Vec::new();
-    files(&fs::canonicalize(root().join(named)).unwrap(), &mut paths);
-    paths.sort();
+fn captured() -> Option<Sets> {
     let mut sets = Sets::new();
-    for path in paths {
+    for path in files(&corpus()?) {
         let bytes = fs::read(path).unwrap();
         read(&bytes, &mut sets).or_else(|| read_pcapng(&bytes, &mut sets));
     }
@@ -273,7 +260,7 @@ fn every_expression_selects_what_tcpdump_selects() {
 
 #[test]
 fn it_does_so_over_the_corpus() {
-    let Some(sets) = corpus() else { return };
+    let Some(sets) = captured() else { return };
     assert!(!sets.is_empty(), "there is no capture in the corpus");
     let rows = compare(&sets, "corpus.txt", true);
     println!("{} expressions, {} matches", rows.len(), rows.iter().map(|row| row.hits).sum::<usize>());

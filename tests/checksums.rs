@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use sluice_tests::{Folder, root, skip};
+use sluice_tests::{Folder, corpus, files, skip};
 
 const VALIDATE: &str = "\
 version: 1
@@ -35,13 +35,8 @@ const WRONG: &str = "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.
 
 /// The captures whose names tell right from wrong, by name without their ending.
 fn captures() -> BTreeMap<String, PathBuf> {
-    let Some(named) = std::env::var_os("SLUICE_CORPUS") else {
-        println!("skipped: SLUICE_CORPUS names no folder of captures");
-        return BTreeMap::new();
-    };
-    let folder = fs::canonicalize(root().join(named)).unwrap().join("checksums");
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    paths.map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), path)).collect()
+    let paths = corpus().map(|corpus| files(&corpus.join("checksums"))).unwrap_or_default();
+    paths.into_iter().map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), path)).collect()
 }
 
 /// Why packets of a file with this name are dropped.

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sluice_tests::{Folder, root};
+use sluice_tests::{Folder, corpus, files};
 
 const PIPELINE: &str = "\
 version: 1
@@ -36,20 +36,6 @@ stages:
   - {source: pcap_file, path: '${input}'}
   - {sink: pcap_file, path: out}
 ";
-
-fn corpus() -> Option<PathBuf> {
-    let folder = std::env::var_os("SLUICE_CORPUS").map(|named| fs::canonicalize(root().join(named)).unwrap());
-    if folder.is_none() {
-        println!("skipped: SLUICE_CORPUS names no folder of captures");
-    }
-    folder
-}
-
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() { files(&entry, found) } else { found.push(entry) }
-    }
-}
 
 /// Packets per file, as far as `expected.tsv` tells.
 fn expected(corpus: &Path) -> HashMap<PathBuf, u64> {
@@ -130,8 +116,7 @@ fn judge(folder: &Folder, path: &Path, expected: Option<u64>) -> Option<String> 
 #[test]
 fn no_file_of_the_corpus_is_too_much() {
     let Some(corpus) = corpus() else { return };
-    let mut found = Vec::new();
-    files(&corpus, &mut found);
+    let found = files(&corpus);
     assert!(!found.is_empty(), "{} is empty", corpus.display());
     let expected = expected(&corpus);
     assert!(
@@ -166,8 +151,7 @@ fn filters_that_change_nothing_leave_the_same_bytes() {
 /// Copies every capture through these filters.
 fn copies(filters: &str) {
     let Some(corpus) = corpus() else { return };
-    let mut found = Vec::new();
-    files(&corpus, &mut found);
+    let found = files(&corpus);
     let folder = Folder::new();
     folder.write("p.yaml", COPY.replace("  - {sink", &format!("{filters}  - {{sink")));
     let mut copied = 0;

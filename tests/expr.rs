@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use sluice::testkit::Harness;
 use sluice::{Batch, MAIN, Next, Registry};
 use sluice_expr::expr::Predicate;
-use sluice_tests::root;
+use sluice_tests::{corpus, files, root};
 
 /// An expression as we and as Wireshark write it.
 struct Row {
@@ -34,14 +34,7 @@ fn rows() -> Vec<Row> {
 }
 
 fn captures() -> Option<Vec<PathBuf>> {
-    let Some(named) = std::env::var_os("SLUICE_CORPUS") else {
-        println!("skipped: SLUICE_CORPUS names no folder of captures");
-        return None;
-    };
-    let folder = fs::canonicalize(root().join(named)).unwrap().join("captures");
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    Some(paths)
+    Some(files(&corpus()?.join("captures")))
 }
 
 fn name(path: &Path) -> String {

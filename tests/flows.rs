@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use sluice_tests::{Folder, root};
+use sluice_tests::{Folder, corpus, files, root};
 
 /// Flows that end with the input alone, since tshark knows no timeouts.
 const PIPELINE: &str = "\
@@ -42,15 +42,7 @@ fn flow(protocol: &str, mut sides: [Side; 2]) -> Flow {
 }
 
 fn captures() -> Option<Vec<PathBuf>> {
-    let Some(corpus) = std::env::var_os("SLUICE_CORPUS") else {
-        println!("skipped: SLUICE_CORPUS names no folder of captures");
-        return None;
-    };
-    let corpus = fs::canonicalize(root().join(corpus)).unwrap();
-    let entries = fs::read_dir(corpus.join("captures")).unwrap().map(|entry| entry.unwrap().path());
-    let mut captures: Vec<_> = entries.collect();
-    captures.sort();
-    Some(captures)
+    Some(files(&corpus()?.join("captures")))
 }
 
 fn ours(folder: &Folder, capture: &Path) -> Vec<Flow> {

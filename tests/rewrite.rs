@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sluice_tests::{Folder, packets, root, skip};
+use sluice_tests::{Folder, corpus, files, packets, skip};
 
 const RULES: &str = "    source_addresses: {10.0.0.0/9: 172.16.0.0/12}
     randomize: {seed: 7, method: METHOD, keep: []}
@@ -100,16 +99,6 @@ fn complaints(capture: &Path) -> Option<HashMap<u64, Vec<String>>> {
     Some(text.lines().filter_map(line).collect())
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            files(&entry, found);
-        } else if !["md", "tsv"].map(OsStr::new).contains(&entry.extension().unwrap_or_default()) {
-            found.push(entry);
-        }
-    }
-}
-
 /// The packets of the rewritten copies with a complaint that they did not have before.
 fn spoiled(folder: &Folder, capture: &Path) -> Vec<(&'static str, u64, Vec<String>)> {
     let ran = folder.sluice(&["run", "-q", "p.yaml", &format!("input={}", capture.display())]);
@@ -142,14 +131,12 @@ fn spoiled(folder: &Folder, capture: &Path) -> Vec<(&'static str, u64, Vec<Strin
 
 #[test]
 fn no_checksum_of_the_corpus_becomes_wrong() {
-    let Some(named) = std::env::var_os("SLUICE_CORPUS") else {
-        return println!("skipped: SLUICE_CORPUS names no folder of captures");
-    };
+    let Some(corpus) = corpus() else { return };
     if let Err(e) = Command::new("tshark").arg("-v").output() {
         return skip(&format!("there is no `tshark`: {e}"));
     }
-    let mut captures = Vec::new();
-    files(&fs::canonicalize(root().join(named)).unwrap(), &mut captures);
+    let mut captures = files(&corpus);
+    captures.retain(|path| !["md", "tsv"].map(OsStr::new).contains(&path.extension().unwrap_or_default()));
     assert!(!captures.is_empty());
     let rules = RULES.replace("METHOD", "random");
     let check = |part: &[PathBuf]| {

@@ -29,6 +29,27 @@ pub fn skip(why: &str) {
     println!("skipped: {why}");
 }
 
+/// The folder of captures that SLUICE_CORPUS names, relative to the root of the repository; tells that the test is skipped
+/// where it names none.
+pub fn corpus() -> Option<PathBuf> {
+    let Some(named) = std::env::var_os("SLUICE_CORPUS") else {
+        println!("skipped: SLUICE_CORPUS names no folder of captures");
+        return None;
+    };
+    let folder = root().join(named);
+    Some(folder.canonicalize().unwrap_or_else(|e| panic!("{}: {e}", folder.display())))
+}
+
+/// Every file in a folder and in those inside of it, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut files: Vec<_> =
+        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
+    files.sort();
+    files
+}
+
 /// What a run of the command did.
 #[derive(Debug)]
 pub struct Ran {
