@@ -43,7 +43,8 @@ sluice_core::register! {
     /// leaves is a record for each flow when it is over: who began it, how long it lasted, how many packets and bytes
     /// either side sent, how it went.
     ///
-    /// Who sent the SYN began the flow, or who got an answer to one; of ICMP, who asked. Where a flow is met in its middle,
+    /// Who sent the SYN began the flow, or who got an answer to one; of ICMP, who asked; and before all of that, who
+    /// `split_direction` says is the client, where that stands before. Where a flow is met in its middle,
     /// the side with the port of a server answers; where both have such a port it is the lower one; else the first sender
     /// began it. An ICMP error counts for the flow that it quotes, not for its packets. ICMP messages
     /// that ask and answer belong together by their kind and identifier. Fragments other than the first have no ports

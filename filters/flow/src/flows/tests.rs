@@ -190,6 +190,22 @@ fn idle_is_the_limit_of_all_timeouts() {
 }
 
 #[test]
+fn a_timeout_without_end_ends_with_the_input() {
+    let packets = Packets::new()
+        .frame(traffic::udp(client(), server(), b""))
+        .with(traffic::udp(server(), "10.0.0.9:9".parse().unwrap(), b""), |frame| frame.time = i64::MAX)
+        .with(traffic::udp(client(), "10.0.0.8:8".parse().unwrap(), b""), |frame| frame.time = i64::MIN);
+    let options = "  timeouts: {udp_unanswered: 200000d}";
+    let reasons = told_as(options, &packets, "reason");
+    assert_eq!(reasons, ["shutdown"; 3]);
+    let mut flows = harness(options).unwrap();
+    let mut all = rows(&flows.give(packets.build()).unwrap());
+    all.extend(rows(&flows.watermark(i64::MAX).unwrap()));
+    all.extend(rows(&flows.finish().unwrap()));
+    assert_eq!(all.len(), 3);
+}
+
+#[test]
 fn time_that_goes_back_changes_no_flow_and_holds_no_memory() {
     let udp = || traffic::udp(client(), server(), b"");
     // Within a flow: the earlier packet is counted, and the flow began with it.

@@ -69,8 +69,8 @@ impl Wheel {
 
     /// Puts a flow that stands nowhere into the slot of `deadline`, ns since the epoch.
     pub fn insert(&mut self, slab: &mut Slab, id: u32, class: Class, deadline: i64) {
-        // Not before the deadline has passed.
-        let tick = floor(deadline).saturating_add(1).max(self.now);
+        // Not before the deadline has passed, unless that never comes.
+        let tick = (floor(deadline) + 1).min(floor(i64::MAX)).max(self.now);
         let differs = tick ^ self.now;
         let level = if differs < SLOTS as u64 { 0 } else { (63 - differs.leading_zeros()) / BITS };
         let digit = ((tick >> (level * BITS)) as usize) % SLOTS;
