@@ -66,7 +66,7 @@ struct Options {
     /// Where times come from.
     #[serde(default)]
     clock: Clock,
-    /// Packets: how many flows there are at once, from 1 to 100000; 100 when absent.
+    /// Packets: how many flows there are at once, from 1 to 4000000, each of which takes about 400 bytes; 100 when absent.
     flows: Option<u32>,
     /// Packets: the id of an 802.1Q tag, from 1 to 4094; no tag when absent.
     vlan: Option<u16>,
@@ -158,7 +158,7 @@ impl Options {
         if let Some((key, _)) = strange.iter().find(|(_, given)| *given) {
             return Err(OptionError::at(key, format!("`{key}` is an option of `kind: {kind}` only")));
         }
-        within("flows", self.flows, 1, 100_000)?;
+        within("flows", self.flows, 1, 4_000_000)?;
         within("vlan", self.vlan, 1, 4094)?;
         within("tagged", self.tagged, 0, 100)?;
         if self.tagged.is_some() && self.vlan.is_none() {

@@ -114,7 +114,7 @@ fn options_that_make_no_sense_are_refused() {
         (json!({"kind": "packets", "format": "json"}), "format: `format` is an option of `kind: lines` only"),
         (json!({"kind": "packets", "tagged": 5}), "tagged: there is no `vlan` to be tagged with"),
         (json!({"kind": "packets", "vlan": 4095}), "vlan: `4095` is not between 1 and 4094"),
-        (json!({"kind": "packets", "flows": 0}), "flows: `0` is not between 1 and 100000"),
+        (json!({"kind": "packets", "flows": 0}), "flows: `0` is not between 1 and 4000000"),
         (json!({"kind": "packets", "ipv6": 101}), "ipv6: `101` is not between 0 and 100"),
         (json!({"kind": "packets", "sizes": []}), "sizes: there is no size to choose from"),
         (json!({"kind": "packets", "sizes": [64, 0]}), "sizes[1]: `0` is not between 1 and 65535"),
