@@ -177,6 +177,46 @@ fn bench_shows_all_modes_side_by_side_and_writes_nothing() {
     );
 }
 
+/// Streams that part and meet again, stages that need a thread of their own in between, ports for what is bad.
+#[test]
+fn pipelines_of_other_shapes() {
+    let folder = with_traffic();
+    let json = (0..9000).map(|n| match n % 7 {
+        0 => format!("no JSON, line {n}\n"),
+        _ => format!("{{\"user\": {{\"name\": \"u{}\"}}, \"n\": {n}}}\n", n % 23),
+    });
+    folder.write("in.json", json.collect::<String>());
+    let shapes = [
+        "- {source: pcap_file, path: in.pcap}\n\
+         - {filter: decode}\n\
+         - {filter: where, where: tcp, rest: port}\n\
+         - {filter: rewrite, id: marked, inputs: where.rest, ttl: 1}\n\
+         - {sink: pcap_file, path: out.pcap, inputs: [where, marked]}\n\
+         - {sink: pcap_file, id: again, path: out-all.pcap, inputs: [marked, decode]}\n",
+        "- {source: pcap_file, path: in.pcap}\n\
+         - {filter: decode}\n\
+         - {filter: corrupt, seed: 3, packets: 0.1, bytes: 0.02}\n\
+         - {filter: validate, on_bad: errors}\n\
+         - {filter: limit, items: 9000}\n\
+         - {filter: rewrite, addresses: {10.0.0.0/8: 172.16.0.0/12}}\n\
+         - {sink: pcap_file, path: out.pcap}\n\
+         - {sink: pcap_file, id: bad, path: out-bad.pcap, inputs: validate.errors}\n",
+        "- {source: file, path: in.json}\n\
+         - {filter: parse_json, on_bad: errors}\n\
+         - {filter: where, where: .n > 100}\n\
+         - {filter: set, fields: {big: .n > 5000}}\n\
+         - {sink: file, path: out.json, format: json}\n\
+         - {sink: file, id: bad, path: out-bad.log, inputs: parse_json.errors}\n",
+    ];
+    for (shape, key) in shapes.iter().zip(["flow", "datagram", ".user.name"]) {
+        folder.write(
+            "p.yaml",
+            format!("version: 1\nexecution: {{batch: 16KiB, key: {key}}}\nstages:\n{shape}"),
+        );
+        same_in_every_mode(&folder, &["p.yaml"]);
+    }
+}
+
 /// Blocks of a pcapng file that are no packets, and the options of those that are, stay where they were; also behind
 /// filters that drop packets, change them and make them longer.
 #[test]

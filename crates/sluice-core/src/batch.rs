@@ -83,15 +83,26 @@ impl Batch {
 
     /// Brings parts together in one batch: by ordinals, the order within each part as it is. Bytes that lie in the same slab
     /// stay there. All parts must [join](Self::joins) the first; what does not is left out.
-    pub fn interleave(parts: Vec<Batch>, pools: &Pools) -> Batch {
-        let records = matches!(parts.first(), Some(Batch::Records(_)));
-        if records {
-            let parts = parts.into_iter().filter_map(|part| part.into_records().ok()).collect();
-            Batch::Records(RecordBatch::interleave(parts, pools))
-        } else {
-            let parts = parts.into_iter().filter_map(|part| part.into_packets().ok()).collect();
-            Batch::Packets(PacketBatch::interleave(parts, pools))
+    pub fn interleave(parts: &mut Vec<Batch>, pools: &Pools) -> Batch {
+        if let [_] = parts.as_slice()
+            && let Some(only) = parts.pop()
+        {
+            return only;
         }
+        let mut packets = Vec::with_capacity(parts.len());
+        let mut records = Vec::new();
+        for part in parts.iter() {
+            match part {
+                Batch::Packets(part) => packets.push(part),
+                Batch::Records(part) => records.push(part),
+            }
+        }
+        let joined = match parts.first() {
+            Some(Batch::Records(_)) => RecordBatch::interleave(&records, pools).into(),
+            _ => PacketBatch::interleave(&packets, pools).into(),
+        };
+        parts.clear();
+        joined
     }
 
     /// The packets, for a component whose input port says packets.

@@ -118,8 +118,9 @@ struct Lane {
     parts: u32,
     /// What the shards have given for the turn that goes on.
     given: Vec<Message>,
-    /// Its batches; kept so that its memory is used again.
-    batches: Vec<(Batch, Credit)>,
+    /// Its batches, and their credit; kept so that their memory is used again.
+    batches: Vec<Batch>,
+    credits: Vec<Credit>,
 }
 
 /// Restores the order of each source's messages, and brings what arrives over several edges together: number by number,
@@ -158,6 +159,7 @@ impl Gather {
                             parts: 0,
                             given: Vec::new(),
                             batches: Vec::new(),
+                            credits: Vec::new(),
                         }),
                     }
                 }
@@ -248,18 +250,21 @@ impl Lane {
         let mut marker = None;
         for Message { credit, payload, .. } in self.given.drain(..) {
             match payload {
-                Payload::Batch(batch) => self.batches.push((batch, credit)),
+                Payload::Batch(batch) => {
+                    self.batches.push(batch);
+                    self.credits.push(credit);
+                }
                 Payload::Marker(one) => marker = Some(one),
                 Payload::Empty => {}
             }
         }
-        join(&mut self.batches, pools);
+        join(&mut self.batches, &mut self.credits, pools);
         let closing = match marker {
             Some(marker) if done > 0 => Some(Payload::Marker(marker)),
             _ if self.batches.is_empty() && (done > 0 || (in_shard && part_done)) => Some(Payload::Empty),
             _ => None,
         };
-        let batches = self.batches.drain(..).map(|(batch, credit)| (Payload::Batch(batch), credit));
+        let batches = self.batches.drain(..).map(Payload::Batch).zip(self.credits.drain(..));
         let mut said = batches.chain(closing.map(|closing| (closing, Credit::default()))).peekable();
         while let Some((payload, credit)) = said.next() {
             let is_last = said.peek().is_none();
@@ -282,16 +287,15 @@ impl Lane {
     }
 }
 
-/// Makes one batch of what several shards gave, where they fit together; otherwise one stays behind the other.
-fn join(batches: &mut Vec<(Batch, Credit)>, pools: &Pools) {
-    let [(first, _), others @ ..] = batches.as_slice() else { return };
-    if others.is_empty() || !others.iter().all(|(other, _)| first.joins(other)) {
-        return;
+/// Makes one batch of what several shards gave, where they fit together; otherwise one stays behind the other. The parts of a
+/// divided batch have joint credit, so that of one is that of all.
+fn join(batches: &mut Vec<Batch>, credits: &mut Vec<Credit>, pools: &Pools) {
+    let [first, others @ ..] = batches.as_slice() else { return };
+    if !others.is_empty() && others.iter().all(|other| first.joins(other)) {
+        let joined = Batch::interleave(batches, pools);
+        batches.push(joined);
+        credits.truncate(1);
     }
-    let (parts, mut credits): (Vec<_>, Vec<_>) = batches.drain(..).unzip();
-    // The parts of a divided batch have joint credit, so that of one is that of all.
-    let credit = credits.swap_remove(0);
-    batches.push((Batch::interleave(parts, pools), credit));
 }
 
 #[cfg(test)]

@@ -226,39 +226,38 @@ impl Planner<'_> {
     /// Joins the segments of a stage to those that it reads; between shards by key, where the stage has several. Tells what
     /// its items are divided by, where that is known.
     fn read(&mut self, at: usize, segments: &[usize], needed: Option<&Key>) -> Option<Key> {
-        let stage = &self.stages[at];
-        let shard = self.plan.segments[segments[0]].shard;
-        // Shards that are divided well already go on as they are; all such inputs by the same key, and the others by that, too.
-        let forward = |input: &Input| {
-            let place = &self.places[input.stage];
-            shard.is_some() && matches!(place.run, Run::Shards(..)) && is_divided(place.key.as_ref(), needed)
+        let stages = self.stages;
+        let sharded = segments.len() > 1;
+        // Shards that are divided well already go on one by one. All such inputs are divided alike where a key is needed, and
+        // whatever is divided here is divided like them.
+        let fits = |place: &Place| {
+            sharded && matches!(place.run, Run::Shards(..)) && is_divided(place.key.as_ref(), needed)
         };
-        let common = stage.inputs.iter().filter(|i| forward(i)).map(|i| self.places[i.stage].key.clone());
-        let common = common.collect::<Vec<_>>();
-        let own = || match needed {
+        let fitting = stages[at].inputs.iter().map(|input| &self.places[input.stage]).filter(|p| fits(p));
+        let keys: Vec<Option<Key>> = fitting.map(|place| place.key.clone()).collect();
+        let key = keys.first().cloned().flatten().unwrap_or_else(|| match needed {
             Some(needed) if !self.execution.key.covers(needed) => needed.clone(),
             _ => self.execution.key.clone(),
-        };
-        let key = common.first().cloned().flatten().unwrap_or_else(own);
-        let known = common.iter().all(|other| other.as_ref() == Some(&key));
-        for input in stage.inputs.clone() {
-            let goes_on = forward_ok(&self.places[input.stage], shard, needed, &key);
-            let givers = self.places[input.stage].segments.clone();
-            if shard.is_none() {
-                // All that the stage gives, whichever shard gives it.
-                let pipes: Vec<_> =
-                    givers.iter().map(|giver| self.plain(at, input, *giver, segments[0])).collect();
-                self.plan.segments[segments[0]].inputs.push(pipes);
-            } else if goes_on {
+        });
+        for input in &stages[at].inputs {
+            let place = &self.places[input.stage];
+            let alike = needed.is_none() || place.key.as_ref() == Some(&key);
+            let goes_on = fits(place) && alike;
+            let givers = place.segments.clone();
+            if goes_on {
                 for (giver, segment) in givers.iter().zip(segments) {
-                    let pipe = self.plain(at, input, *giver, *segment);
+                    let pipe = self.plain(at, *input, *giver, *segment);
                     self.plan.segments[*segment].inputs.push(vec![pipe]);
                 }
+            } else if sharded {
+                self.divide(at, *input, &givers, segments, &key);
             } else {
-                self.divide(at, input, &givers, segments, &key);
+                // All that the stage gives, whichever shard gives it.
+                let pipes: Vec<_> = givers.iter().map(|g| self.plain(at, *input, *g, segments[0])).collect();
+                self.plan.segments[segments[0]].inputs.push(pipes);
             }
         }
-        known.then_some(key)
+        keys.iter().all(|other| other.as_ref() == Some(&key)).then_some(key)
     }
 
     /// A pipe from a stage to a reader that gets all of it.
@@ -339,14 +338,6 @@ fn cell_plan(stage: usize, spec: &StageSpec) -> CellPlan {
 /// Whether items that are divided by `key` are divided well for somebody who needs `needed`.
 fn is_divided(key: Option<&Key>, needed: Option<&Key>) -> bool {
     needed.is_none_or(|needed| key.is_some_and(|key| key.covers(needed)))
-}
-
-/// Whether shards of this place may give to shards of a stage one by one, when the others of its inputs are divided by `key`.
-fn forward_ok(place: &Place, shard: Option<Shard>, needed: Option<&Key>, key: &Key) -> bool {
-    shard.is_some()
-        && matches!(place.run, Run::Shards(..))
-        && is_divided(place.key.as_ref(), needed)
-        && (needed.is_none() || place.key.as_ref() == Some(key))
 }
 
 /// Whether a stage may be given batches in any order, and by any of several threads.

@@ -118,3 +118,50 @@ fn a_control_socket_in_use_is_refused() {
     let failure = run(&pipeline, options).unwrap_err();
     assert_eq!(failure.message, format!("cannot listen at `{}`: another run answers there", path.display()));
 }
+
+/// Whatever runs it: the run ends, and the stage that failed is named.
+#[test]
+fn a_failure_ends_the_run_in_every_mode() {
+    for mode in ["workers", "sharded"] {
+        for how in ["error", "panic", "port", "reason"] {
+            let into = format!("{mode}_{how}");
+            let summary = run_yaml(&format!(
+                "execution: {{mode: {mode}, workers: 3}}
+stages:
+  - {{source: count, to: 100000}}
+  - {{filter: jitter}}
+  - {{filter: fragile, at: 500, how: {how}}}
+  - {{filter: sieve}}
+  - {{sink: collect, into: {into}, inputs: [sieve, sieve.threes]}}"
+            ));
+            assert_eq!(summary.outcome, Outcome::Failed, "{into}");
+            // Stages that share a thread are named together by a panic.
+            assert!(
+                summary.failures.iter().all(|failure| failure.stage.contains("fragile")),
+                "{into}: {summary:?}"
+            );
+            assert!(!take(&into).finished, "{into}");
+        }
+    }
+}
+
+#[test]
+fn the_rest_goes_on_without_an_instance_that_may_fail() {
+    for mode in ["workers", "sharded"] {
+        let into = format!("instance_{mode}");
+        let summary = run_yaml(&format!(
+            "execution: {{mode: {mode}, workers: 3}}
+stages:
+  - {{source: count, to: 3000}}
+  - {{filter: fragile, at: 500, how: error, on_error: continue}}
+  - {{sink: collect, into: {into}}}"
+        ));
+        assert_eq!(summary.outcome, Outcome::Failed);
+        let got = take(&into);
+        let dropped = summary.snapshot.stages[1].dropped.get("stage_failed").copied().unwrap_or(0);
+        assert!(got.finished);
+        // What made it fail is gone with the batch that it was in.
+        assert_eq!(got.lines.len() as u64 + dropped + 7, 3000);
+        assert!(got.lines.is_sorted_by_key(|n| n.parse::<u64>().unwrap()));
+    }
+}

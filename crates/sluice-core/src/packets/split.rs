@@ -60,35 +60,40 @@ impl PacketBatch {
     }
 
     /// See [`Batch::interleave`].
-    pub(crate) fn interleave(mut parts: Vec<PacketBatch>, pools: &Pools) -> PacketBatch {
-        if parts.len() < 2 {
-            return parts.pop().unwrap_or_else(|| pools.packets());
-        }
-        let mut joining = Joining::new(&parts, pools);
+    pub(crate) fn interleave(parts: &[&PacketBatch], pools: &Pools) -> PacketBatch {
+        let mut joining = Joining::new(parts, pools);
         let mut blocks: Vec<(usize, Extra)> = Vec::new();
-        for (part, of) in parts.iter().enumerate() {
-            let mine = of.body.extras.iter().filter(|extra| extra.role == Role::Block);
-            blocks.extend(mine.map(|block| (part, *block)));
+        let mut options = Vec::new();
+        if parts.iter().any(|part| !part.extras().is_empty()) {
+            for (number, part) in parts.iter().enumerate() {
+                let (mine, others): (Vec<Extra>, Vec<Extra>) =
+                    part.extras().iter().partition(|extra| extra.role == Role::Block);
+                blocks.extend(mine.into_iter().map(|block| (number, block)));
+                options.push(others.into_iter().peekable());
+            }
+            blocks.sort_by_key(|(_, block)| block.ordinal);
         }
-        blocks.sort_by_key(|(_, block)| block.ordinal);
         let mut blocks = blocks.into_iter().peekable();
-        let options = |part: &'_ PacketBatch| {
-            let options = part.body.extras.iter().filter(|extra| extra.role != Role::Block);
-            options.copied().collect::<Vec<_>>().into_iter().peekable()
-        };
-        let mut options: Vec<_> = parts.iter().map(options).collect();
-        let lengths: Vec<usize> = parts.iter().map(PacketBatch::len).collect();
         let ordinal = |part: usize, at: usize| parts[part].body.frames[at].ordinal;
-        merge::by_ordinal(&lengths, ordinal, |part, at| {
-            while let Some((from, block)) = blocks.next_if(|(_, block)| block.ordinal <= ordinal(part, at)) {
-                joining.extra(&parts[from], &block);
-            }
-            while let Some(option) = options[part].next_if(|option| option.before as usize <= at) {
-                joining.extra(&parts[part], &option);
-            }
-            joining.frame(&parts[part], at);
-        });
-        blocks.for_each(|(from, block)| joining.extra(&parts[from], &block));
+        merge::by_ordinal(
+            parts.len(),
+            |part| parts[part].len(),
+            ordinal,
+            |part, at| {
+                while let Some((from, block)) =
+                    blocks.next_if(|(_, block)| block.ordinal <= ordinal(part, at))
+                {
+                    joining.extra(parts[from], &block);
+                }
+                if let Some(options) = options.get_mut(part) {
+                    while let Some(option) = options.next_if(|option| option.before as usize <= at) {
+                        joining.extra(parts[part], &option);
+                    }
+                }
+                joining.frame(parts[part], at);
+            },
+        );
+        blocks.for_each(|(from, block)| joining.extra(parts[from], &block));
         joining.done()
     }
 }
@@ -102,14 +107,14 @@ struct Joining {
     shares_overflow: bool,
     decoded: bool,
     /// Where that is copied which lies elsewhere, in the order in which it will be read.
-    copied: PoolBuf,
+    copied: Option<PoolBuf>,
 }
 
 impl Joining {
-    fn new(parts: &[PacketBatch], pools: &Pools) -> Self {
+    fn new(parts: &[&PacketBatch], pools: &Pools) -> Self {
         let mut joined = parts.first().map_or_else(|| pools.packets(), |first| first.part(pools));
         let shares_main = parts.iter().all(|part| part.body.main.is(&joined.body.main));
-        let overflow = |part: &&PacketBatch| !part.body.overflow.bytes().is_empty();
+        let overflow = |part: &&&PacketBatch| !part.body.overflow.bytes().is_empty();
         let mut overflows = parts.iter().filter(overflow).map(|part| &part.body.overflow);
         let one = overflows.next();
         let shares_overflow = shares_main && one.is_none_or(|one| overflows.all(|other| other.is(one)));
@@ -118,10 +123,10 @@ impl Joining {
             joined,
             shares_main,
             shares_overflow,
-            decoded: parts.iter().all(PacketBatch::is_decoded),
-            copied: PoolBuf::detached(0),
+            decoded: parts.iter().all(|part| part.is_decoded()),
+            copied: None,
         };
-        let body = |part: &PacketBatch| -> usize {
+        let body = |part: &&PacketBatch| -> usize {
             let frames = part.body.frames.iter().filter(|frame| !joining.stays(frame));
             let extras = part.body.extras.iter().filter(|_| !shares_main);
             frames.map(|frame| HEADROOM + frame.captured as usize).sum::<usize>()
@@ -129,7 +134,7 @@ impl Joining {
         };
         let room: usize = parts.iter().map(body).sum();
         if room > 0 {
-            joining.copied = pools.slab(room);
+            joining.copied = Some(pools.slab(room));
         }
         joining
     }
@@ -141,7 +146,7 @@ impl Joining {
     fn extra(&mut self, part: &PacketBatch, extra: &Extra) {
         let offset = match self.shares_main {
             true => extra.offset,
-            false => self.copied.append(part.extra(extra)).map_or(0, |place| place.start as u32),
+            false => self.copy(part.extra(extra)).unwrap_or(0),
         };
         let before = self.joined.body.frames.len() as u32;
         self.joined.body.extras.push(Extra { before, offset, ..*extra });
@@ -151,8 +156,8 @@ impl Joining {
         let mut frame = part.body.frames[at];
         if !self.stays(&frame) {
             let (head, data) = (part.headroom(&frame), part.data(&frame));
-            if let Some(place) = self.copied.append(head).and(self.copied.append(data)) {
-                frame.offset = place.start as u32;
+            if let Some(start) = self.copy(head).and(self.copy(data)) {
+                frame.offset = start;
             }
             frame.flags.set(Flags::OVERFLOW, self.shares_main);
         }
@@ -164,13 +169,15 @@ impl Joining {
         }
     }
 
+    /// Where bytes are that were copied; nothing where there was no room counted for them.
+    fn copy(&mut self, bytes: &[u8]) -> Option<u32> {
+        self.copied.as_mut()?.append(bytes).map(|place| place.start as u32)
+    }
+
     fn done(mut self) -> PacketBatch {
-        if !self.copied.filled().is_empty() {
-            let body = &mut *self.joined.body;
-            *if self.shares_main { &mut body.overflow } else { &mut body.main } = self.copied.into();
-        }
-        if !self.shares_main {
-            self.joined.body.overflow = Slab::EMPTY;
+        let body = &mut *self.joined.body;
+        if let Some(copied) = self.copied {
+            *if self.shares_main { &mut body.overflow } else { &mut body.main } = copied.into();
         }
         self.joined
     }

@@ -28,12 +28,10 @@ impl RecordBatch {
     }
 
     /// See [`Batch::interleave`].
-    pub(crate) fn interleave(mut parts: Vec<RecordBatch>, pools: &Pools) -> RecordBatch {
-        if parts.len() < 2 {
-            return parts.pop().unwrap_or_else(|| pools.records());
-        }
+    pub(crate) fn interleave(parts: &[&RecordBatch], pools: &Pools) -> RecordBatch {
         let mut joined = pools.records();
-        let main = &parts[0].body.main;
+        let Some(first) = parts.first() else { return joined };
+        let main = &first.body.main;
         let mut copied = None;
         if parts.iter().all(|part| part.body.main.is(main)) {
             joined.body.main = main.clone();
@@ -41,9 +39,9 @@ impl RecordBatch {
             let lines = parts.iter().flat_map(|part| part.records());
             copied = Some(pools.slab(lines.map(|record| record.len as usize).sum()));
         }
-        let lengths: Vec<usize> = parts.iter().map(RecordBatch::len).collect();
         merge::by_ordinal(
-            &lengths,
+            parts.len(),
+            |part| parts[part].len(),
             |part, at| parts[part].body.records[at].ordinal,
             |part, at| {
                 let from = &parts[part].body;

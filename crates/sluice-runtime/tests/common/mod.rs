@@ -287,6 +287,7 @@ fn hold(options: Hold) -> Result<Arc<dyn Prepared>, OptionError> {
 
 // Fails at a number, in a way.
 component!(filter fail(fail), Serial, []);
+component!(filter fragile(fail), Stateless, []);
 
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -113,9 +113,9 @@ proptest! {
         if copies {
             expected.1.clear();
         }
-        let parts: Vec<Batch> = parts.into_iter().flatten().collect();
+        let mut parts: Vec<Batch> = parts.into_iter().flatten().collect();
         prop_assert!(parts.iter().all(|part| part.joins(&parts[0])));
-        let joined = Batch::interleave(parts, &pools).into_packets().unwrap();
+        let joined = Batch::interleave(&mut parts, &pools).into_packets().unwrap();
         if !to.is_empty() {
             prop_assert_eq!(seen(&joined), expected);
         }
@@ -137,7 +137,8 @@ fn a_batch_that_nobody_changed_is_written_in_one_piece_again() {
     }
     let mut parts = [None, None];
     whole.split(&[0, 1, 1, 0], &mut parts, &pools);
-    let mut joined = Batch::interleave(parts.into_iter().flatten().collect(), &pools).into_packets().unwrap();
+    let mut joined =
+        Batch::interleave(&mut parts.into_iter().flatten().collect(), &pools).into_packets().unwrap();
     assert!(joined.frames().iter().all(|frame| !frame.flags.contains(Flags::OVERFLOW)));
     let mut runs = Vec::new();
     let write = |run: &[u8]| -> Result<(), ()> {

@@ -57,7 +57,7 @@ proptest! {
             let whole = batch(&pools, to.len() as u64);
             part.body.main = Slab::Foreign(bytes::Bytes::copy_from_slice(whole.body.main.bytes()));
         }
-        let joined = Batch::interleave(parts, &pools).into_records().unwrap();
+        let joined = Batch::interleave(&mut parts, &pools).into_records().unwrap();
         prop_assert_eq!(seen(&joined), seen(&batch(&pools, to.len() as u64)));
     }
 }
