@@ -196,3 +196,69 @@ fn a_header_that_is_cut_off_still_counts() {
     let packets = Packets::new().with(&frame, |f| f.wire = 54);
     assert_eq!(told_as("", &packets, "orig_pkts orig_ip_bytes orig_bytes conn_state"), ["1 40 0 OTH"]);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A stream in pieces, of which some change places with the next and some come twice, wherever its numbers begin: all
+    /// of it is told, nothing is missed, and what came twice is what came twice.
+    #[test]
+    fn a_stream_is_told_whole_however_it_comes(
+        start: u32,
+        pieces in prop::collection::vec((1usize..1400, any::<bool>(), any::<bool>()), 1..40),
+    ) {
+        let mut segments = Vec::new();
+        let mut next = start.wrapping_add(1);
+        for (len, ..) in &pieces {
+            segments.push((next, *len));
+            next = next.wrapping_add(*len as u32);
+        }
+        let mut at = 0;
+        while at + 1 < segments.len() {
+            if pieces[at].1 {
+                segments.swap(at, at + 1);
+                at += 1;
+            }
+            at += 1;
+        }
+        let mut talk = talk().up(SYN, start, 0, 0).down(SYN | ACK, 900, start.wrapping_add(1), 0);
+        let mut twice = 0;
+        for ((seq, len), (.., again)) in segments.iter().zip(&pieces) {
+            talk = talk.up(ACK, *seq, 901, *len);
+            // One byte may be a question whether anybody is there.
+            if *again && *len > 1 {
+                talk = talk.up(ACK, *seq, 901, *len);
+                twice += 1;
+            }
+        }
+        let talk = talk.up(FIN | ACK, next, 901, 0);
+        let total: usize = pieces.iter().map(|(len, ..)| len).sum();
+        let expected = format!("{total} 0 {twice}");
+        prop_assert_eq!(talk.told("orig_bytes missed_bytes orig_retransmitted"), [expected]);
+    }
+
+    /// Some pieces never come: those are missed, whether or not the other side tells that it has them.
+    #[test]
+    fn what_never_comes_is_missed(
+        start: u32,
+        pieces in prop::collection::vec((1u32..1400, any::<bool>()), 2..40),
+        tells: bool,
+    ) {
+        let mut talk = talk().up(SYN, start, 0, 0).down(SYN | ACK, 900, start.wrapping_add(1), 0);
+        let (mut next, mut missed) = (start.wrapping_add(1), 0);
+        for (len, comes) in &pieces {
+            if *comes {
+                talk = talk.up(ACK, next, 901, *len as usize);
+            } else {
+                missed += len;
+            }
+            next = next.wrapping_add(*len);
+            if tells {
+                talk = talk.down(ACK, 901, next, 0);
+            }
+        }
+        let talk = talk.up(FIN | ACK, next, 901, 0);
+        let total: u32 = pieces.iter().map(|(len, _)| len).sum();
+        prop_assert_eq!(talk.told("orig_bytes missed_bytes orig_retransmitted"), [format!("{total} {missed} 0")]);
+    }
+}
