@@ -113,6 +113,28 @@ fn what_is_given_out_in_several_calls() {
     same_lines_in_every_mode(&folder, &["pcap-flows", "input=in.pcap", "output=out.json"]);
 }
 
+/// Rewriting makes one flow of several, which then have to meet, whatever the packets were divided by before.
+#[test]
+fn a_keyed_filter_behind_one_that_changes_keys() {
+    let folder = with_traffic();
+    for key in ["flow", "host", "datagram"] {
+        folder.write(
+            "p.yaml",
+            format!(
+                "version: 1\n\
+                 execution: {{batch: 16KiB, key: {key}}}\n\
+                 stages:\n\
+                 - {{source: pcap_file, path: in.pcap}}\n\
+                 - {{filter: decode}}\n\
+                 - {{filter: rewrite, addresses: {{10.0.0.0/8: 10.0.0.0/30}}}}\n\
+                 - {{filter: flows, shard_by: host, workers: 2}}\n\
+                 - {{sink: file, path: out.json, format: json}}\n"
+            ),
+        );
+        same_lines_in_every_mode(&folder, &["p.yaml"]);
+    }
+}
+
 #[test]
 fn prebuilt_pipelines_pass_their_own_tests() {
     let folder = Folder::new();
