@@ -146,6 +146,26 @@ fn a_source_that_brings_its_own_shards_runs_them_to_their_end() {
 }
 
 #[test]
+fn several_sources_feed_one_queue_and_keep_the_order_of_each() {
+    for mode in MODES {
+        run(
+            mode,
+            "  - {source: count, to: 1000}
+  - {source: count, id: late, from: 1000, to: 1500, pause_us: 50}
+  - {filter: jitter, inputs: [count, late]}
+  - {filter: classify}
+  - {sink: collect, into: two}",
+        );
+        let got = take("two");
+        let of = |late: bool| {
+            let is_late = |n: &&String| (n.parse::<u64>().unwrap() >= 1000) == late;
+            got.lines.iter().filter(is_late).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!((of(false), of(true)), (numbers(0..1000), numbers(1000..1500)), "{mode}");
+    }
+}
+
+#[test]
 fn a_pipe_that_may_drop_stays_where_it_was_wanted() {
     for mode in ["workers, workers: 2", "sharded, shards: 2"] {
         let summary = run(
