@@ -145,6 +145,7 @@ impl Outcome {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// How long batches took from their source until a sink had them.
+    #[serde(rename = "latency_us")]
     pub latency: Latencies,
     /// Seconds of CPU that the process used meanwhile.
     pub cpu: f64,

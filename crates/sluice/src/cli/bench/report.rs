@@ -149,7 +149,7 @@ mod tests {
         let json: Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["best"], json!({"mode": "workers", "workers": 2}));
         assert_eq!(json["results"][1]["items_per_second"], json!(5_000_000.0));
-        assert_eq!(json["results"][0]["latency"]["p99"], json!(1500));
+        assert_eq!(json["results"][0]["latency_us"]["p99"], json!(1500));
         assert_eq!(json["results"][0]["cpu_ns_per_item"], json!(200.0));
     }
 }
