@@ -178,7 +178,8 @@ fn bench_shows_all_modes_side_by_side_and_writes_nothing() {
         assert_eq!(result["items"], 12_000);
         let is_there =
             |name: &str| result.pointer(name).and_then(serde_json::Value::as_f64).is_some_and(|n| n > 0.0);
-        for name in ["/seconds", "/items_per_second", "/cpu_ns_per_item", "/peak_memory", "/latency/batches"]
+        for name in
+            ["/seconds", "/items_per_second", "/cpu_ns_per_item", "/peak_memory", "/latency_us/batches"]
         {
             assert!(is_there(name), "{name}: {result}");
         }
