@@ -175,7 +175,7 @@ const HEADERS: [(&str, &str); 8] = [
     ("tcp", "tcp"),
     ("udp", "udp"),
     ("icmp", "icmp"),
-    ("icmpv6", "icmp6"),
+    ("icmpv6", "icmpv6"),
 ];
 
 /// Files whose headers are counted otherwise, each with the reason; docs/corpus.md says more.

@@ -1,12 +1,28 @@
 //! Fields of the link layer and of ARP.
 
-use sluice_wire::decode::{arp, null, ppp};
+use sluice_wire::decode::{arp, fabricpath, null, ppp};
 use sluice_wire::layers::{Proto, Protos};
 
 use super::source::{Each, be};
 use super::{Field, Number, Numbers, Packet, Source};
 use crate::{Type, Value};
 use sluice_wire::addr::Mac;
+
+/// Something that the view of a header tells.
+macro_rules! of_header {
+    ($name:literal, $kind:ident, $proto:ident, $read:expr, $about:literal) => {
+        Field::new(
+            $name,
+            Type::$kind,
+            Source::Header(Protos::of(&[Proto::$proto]), |packet, at, each| {
+                let read: fn(&[u8], usize) -> Option<Value<'static>> = $read;
+                read(packet.data.get(..packet.end()).unwrap_or_default(), at).is_some_and(each)
+            }),
+            $about,
+        )
+    };
+}
+pub(super) use of_header;
 
 /// A header as a field.
 pub(super) const fn header(name: &'static str, proto: Proto, about: &'static str) -> Field {
@@ -86,6 +102,7 @@ pub(super) const OTHER: &[Field] = &[
     header("llc", Proto::Llc, "IEEE 802.2"),
     int("llc.dsap", &[Number::new(Proto::Llc, 0, 1)], "the destination service access point"),
     int("llc.ssap", &[Number::new(Proto::Llc, 1, 1)], "the source service access point"),
+    int("llc.control", &[Number::new(Proto::Llc, 2, 1)], "the first byte of the control field"),
     int("llc.oui", &[Number::new(Proto::Snap, 0, 3)], "the organisation, of SNAP"),
     int("llc.type", &[Number::new(Proto::Snap, 3, 2)], "the EtherType, of SNAP"),
     Field::new(
@@ -144,7 +161,30 @@ pub(super) const OTHER: &[Field] = &[
         "the PPP protocol number of what follows",
     ),
     header("chdlc", Proto::Hdlc, "Cisco HDLC"),
+    int(
+        "chdlc.address",
+        &[Number::new(Proto::Hdlc, 0, 1)],
+        "whether it was sent to one (15) or to all (143)",
+    ),
     int("chdlc.protocol", &[Number::new(Proto::Hdlc, 2, 2)], "the EtherType of what follows"),
+    header("cfp", Proto::FabricPath, "Cisco FabricPath"),
+    of_header!(
+        "cfp.ftag",
+        Int,
+        FabricPath,
+        |frame, at| fabricpath::view(frame, at).map(|(tag, _)| Value::Int(tag.into())),
+        "the forwarding tag"
+    ),
+    of_header!(
+        "cfp.ttl",
+        Int,
+        FabricPath,
+        |frame, at| fabricpath::view(frame, at).map(|(_, ttl)| Value::Int(ttl.into())),
+        "the time to live"
+    )
+    .unit("hops"),
+    header("pwmcw", Proto::PwControl, "the control word of a pseudowire"),
+    int("pwmcw.sequence_number", &[Number::new(Proto::PwControl, 2, 2)], "the sequence number"),
 ];
 
 fn sll_source(packet: &Packet<'_>, at: usize, each: Each<'_>) -> bool {

@@ -104,6 +104,12 @@ fn is_kind(packet: &Packet<'_>, at: usize, kinds: &[u8]) -> bool {
     packet.data.get(at).is_some_and(|kind| kinds.contains(kind))
 }
 
+/// The IPv4 address at this place.
+fn v4_at(packet: &Packet<'_>, at: usize) -> Option<Value<'static>> {
+    let bytes = packet.data.get(at..packet.end())?.first_chunk::<4>()?;
+    Some(Value::Ip(std::net::Ipv4Addr::from(*bytes).into()))
+}
+
 pub(super) const CONTROL: &[Field] = &[
     header("icmp", Proto::Icmpv4, "ICMP of IPv4"),
     int("icmp.type", &[Number::new(Proto::Icmpv4, 0, 1)], "the kind of message"),
@@ -128,6 +134,14 @@ pub(super) const CONTROL: &[Field] = &[
         "the largest packet that the next hop takes",
     )
     .unit("bytes"),
+    Field::new(
+        "icmp.redir_gw",
+        Type::Ip,
+        Source::Header(Protos::of(&[Proto::Icmpv4]), |packet, at, each| {
+            is_kind(packet, at, &[5]) && v4_at(packet, at + 4).is_some_and(each)
+        }),
+        "the gateway to use instead",
+    ),
     header("icmpv6", Proto::Icmpv6, "ICMP of IPv6"),
     int("icmpv6.type", &[Number::new(Proto::Icmpv6, 0, 1)], "the kind of message"),
     int("icmpv6.code", &[Number::new(Proto::Icmpv6, 1, 1)], "the kind more exactly"),
@@ -164,6 +178,12 @@ pub(super) const CONTROL: &[Field] = &[
         |packet, at, each| is_kind(packet, at, &[136]) && v6(packet, at + 8).is_some_and(each),
         "the address that a neighbour advertisement tells about",
     ),
+    icmpv6(
+        "icmpv6.nd.rd.target_address",
+        Type::Ip,
+        |packet, at, each| is_kind(packet, at, &[137]) && v6(packet, at + 8).is_some_and(each),
+        "the address to use instead",
+    ),
     header("igmp", Proto::Igmp, "IGMP"),
     int("igmp.type", &[Number::new(Proto::Igmp, 0, 1)], "the kind of message"),
     int("igmp.checksum", &[Number::new(Proto::Igmp, 2, 2)], "the checksum as it stands there"),
@@ -172,12 +192,11 @@ pub(super) const CONTROL: &[Field] = &[
         "igmp.maddr",
         Type::Ip,
         Source::Header(Protos::of(&[Proto::Igmp]), |packet, at, each| {
-            let bytes = packet.data.get(at + 4..packet.end()).and_then(|bytes| bytes.first_chunk::<4>());
             // A report of version 3 has a count there.
-            !is_kind(packet, at, &[0x22])
-                && bytes.is_some_and(|bytes| each(Value::Ip(std::net::Ipv4Addr::from(*bytes).into())))
+            !is_kind(packet, at, &[0x22]) && v4_at(packet, at + 4).is_some_and(each)
         }),
         "the group",
     ),
     header("mipv6", Proto::Mobility, "the mobility header of IPv6"),
+    int("mipv6.mhtype", &[Number::new(Proto::Mobility, 2, 1)], "the kind of message"),
 ];

@@ -2,6 +2,7 @@
 
 use sluice_core::{Flags, Layers};
 use sluice_wire::layers::{Proto, Protos};
+use sluice_wire::render::tcp_flags;
 use sluice_wire::verify::{self, Offload, Verdict};
 
 use super::link::{flag, header, int};
@@ -36,6 +37,20 @@ pub(super) const TCP: &[Field] = &[
     )
     .unit("bytes"),
     int("tcp.flags", &[Number::bits(Proto::Tcp, 12, 2, 0, 0xFFF)], "all flags, with the reserved ones"),
+    tcp(
+        "tcp.flags.letters",
+        Type::Text,
+        |packet, at, each| {
+            let mut letters = [0; 8];
+            let Some(flags) = packet.data.get(..packet.end()).and_then(|data| data.get(at + 13)) else {
+                return false;
+            };
+            let found =
+                letters.iter_mut().zip(tcp_flags(*flags)).map(|(place, letter)| *place = letter).count();
+            each(Value::Text(letters.get(..found).unwrap_or_default()))
+        },
+        "the flags but the first four as tcpdump writes them, such as `S.`",
+    ),
     int("tcp.flags.res", &[Number::bits(Proto::Tcp, 12, 2, 9, 7)], "the reserved bits"),
     flag("tcp.flags.ae", &[tcp_flag(8)], "accurate ECN"),
     flag("tcp.flags.cwr", &[tcp_flag(7)], "congestion window reduced"),

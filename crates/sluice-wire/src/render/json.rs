@@ -9,27 +9,13 @@ use crate::verify::Verdict;
 
 /// Appends one JSON object that describes the packet, without a line ending.
 ///
-/// Keys, in the order in which the headers stand in the packet, and there only where it has them:
-/// - `time` (RFC 3339, UTC, nanoseconds), `number` (the ordinal, from one), `interface`, `captured` and `length` in bytes
-/// - `eth`: `source`, `destination`, `type`; `vlan`: a list of `id`, `priority`, `drop_eligible` (if so), `type`
-/// - `llc`: `dsap`, `ssap`, `control`; `snap`: `oui`, `type`; `sll`, `sll2`: `interface`, `packet_type`, `hardware`,
-///   `source`, `type`; `null`, `loop`: `family`; `ppp`: `protocol`; `hdlc`: `address`, `type`
-/// - `mpls`: a list of `label`, `class`, `ttl`; `pw_control`: `sequence`; `fabricpath`: `tag`, `ttl`; `pppoe`,
-///   `pppoe_discovery`: `code`, `session`, `length`
-/// - `arp`: `operation`, `sender_mac`, `sender`, `target_mac`, `target`
-/// - `ip`: `source`, `destination`, `protocol`, `ttl`, `tos`, `id`, `length`, `dont_fragment`, `options`; `ipv6`:
-///   `source`, `destination`, `protocol`, `hop_limit`, `traffic_class`, `flow_label`, `length`
-/// - `fragment`: `id`, `offset` in bytes, `more`
+/// Each header is an object and each field a key of it, both named as in the field catalogue: the field `tcp.srcport` of
+/// expressions is the key `srcport` of `tcp`. Headers come in their order, and keys only where there is something to tell:
+/// - `frame`: `time` (RFC 3339, UTC, nanoseconds), `number`, `interface_id`, `len` and `cap_len`
+/// - a header such as `eth`, `ip` or `tcp`; tags and labels are lists, `vlan` and `mpls`; SNAP belongs to `llc`, and what
+///   UDP-Lite shares with UDP has the names of `udp` under `udplite`
 /// - `extensions`: a list of `header` (`hop_by_hop`, `routing`, `destination`, `other`), `length`, and `options` or
-///   `type`, `segments_left`, `addresses`; `ah`, `esp`: `spi`, `seq`
-/// - `tcp`: `source_port`, `destination_port`, `seq`, `ack`, `flags` (letters as in tcpdump), `window`, `options`; `udp`,
-///   `udp_lite`: the ports; `sctp`: the ports, `tag`; `icmp`, `icmp6`: `type`, `code`, `id` and `seq` of an echo, `mtu`,
-///   `gateway`, `target`; `igmp`: `type`, `group`; `mobility`: `type`; and in each of these `length`, that of the payload
-/// - `gre`: `version`, `type`, `key`, `seq`, `ack`; `erspan`: `version`, `vlan`, `priority`, `truncated`, `session`,
-///   `index`, `timestamp`; `etherip`: `version`
-/// - `vxlan`: `vni`, `group`; `vxlan_gpe`: `vni`, `protocol`; `geneve`: `vni`, `type`, `control`, `critical`, `options`;
-///   `gtp`: `type`, `teid`, `length`, `seq`, `extensions`; `teredo`: `authenticated`, `origin`, `origin_port`; `l2tp`:
-///   `control`, `tunnel`, `session`, `seq`, `ack`
+///   `type`, `segleft`, `addresses`
 /// - `inner`: an object with the headers of what a tunnel carries, which may have an `inner` in turn; `quoted`: an object
 ///   with those of the packet that an ICMP error quotes
 /// - `stop`: why decoding went no further, if not at the payload: `fragment`, `truncated`, `bad_length`, `unsupported`,
@@ -40,11 +26,13 @@ use crate::verify::Verdict;
 pub fn json(out: &mut Vec<u8>, packet: &Packet<'_>) {
     let mut json = Json { text: Text(out), comma: false };
     json.text.byte(b'{');
+    json.begin("frame");
     json.key("time").byte(b'"').time(super::civil(packet.time), b'T', 9).str("Z\"");
     json.num("number", packet.ordinal.saturating_add(1));
-    json.num("interface", packet.interface);
-    json.num("captured", packet.frame.len() as u64);
-    json.num("length", packet.wire_len);
+    json.num("interface_id", packet.interface);
+    json.num("len", packet.wire_len);
+    json.num("cap_len", packet.frame.len() as u64);
+    json.end();
     fields::packet(&mut json, packet.frame, packet.layers, packet.wire_len, packet.offload);
     if let Some(stop) = stop_name(packet.layers.stop()) {
         json.word("stop", stop.bytes());

@@ -109,8 +109,8 @@ fn tags_and_fragments_show() {
     let expected = "IP 10.0.0.1 > 10.0.0.2: ip-proto-6, length 27 (frag id 4660, offset 16, last)";
     assert!(short(&frame).ends_with(expected), "{}", short(&frame));
     let object = object(&frame);
-    assert_eq!(object["fragment"], serde_json::json!({"id": 4660, "offset": 16, "more": false}));
-    assert_eq!(object["vlan"][1], serde_json::json!({"id": 7, "priority": 0, "type": 0x0800}));
+    assert_eq!((&object["ip"]["frag_offset"], &object["ip"]["flags.mf"]), (&2.into(), &false.into()));
+    assert_eq!(object["vlan"][1], serde_json::json!({"id": 7, "priority": 0, "etype": 0x0800}));
     assert_eq!(object["stop"], "fragment");
 }
 
@@ -120,12 +120,13 @@ fn json_has_the_documented_fields() {
     assert_eq!(
         object,
         serde_json::json!({
-            "time": "2024-05-01T12:00:00.123456789Z", "number": 5, "interface": 1, "captured": 61, "length": 61,
-            "eth": {"source": "02:00:00:00:00:01", "destination": "02:00:00:00:00:02", "type": 2048},
-            "ip": {"source": "10.0.0.1", "destination": "10.0.0.2", "protocol": 6, "ttl": 64, "tos": 0, "id": 4660,
-                   "length": 47, "dont_fragment": false},
-            "tcp": {"source_port": 1024, "destination_port": 80, "seq": 1, "ack": 2, "flags": "P.", "window": 65535,
-                    "length": 7},
+            "frame": {"time": "2024-05-01T12:00:00.123456789Z", "number": 5, "interface_id": 1, "len": 61,
+                      "cap_len": 61},
+            "eth": {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02", "type": 2048},
+            "ip": {"src": "10.0.0.1", "dst": "10.0.0.2", "proto": 6, "ttl": 64, "dsfield": 0, "id": 4660,
+                   "len": 47, "flags.df": false},
+            "tcp": {"srcport": 1024, "dstport": 80, "seq_raw": 1, "ack_raw": 2, "flags": 24, "flags.letters": "P.",
+                    "window_size_value": 65535, "len": 7},
         })
     );
 }

@@ -382,7 +382,7 @@ fn show_flow(key: &[u8], page: &mut Page) {
         Some(1) => page.show(format_args!("icmp")),
         Some(6) => page.show(format_args!("tcp")),
         Some(17) => page.show(format_args!("udp")),
-        Some(58) => page.show(format_args!("icmp6")),
+        Some(58) => page.show(format_args!("icmpv6")),
         Some(132) => page.show(format_args!("sctp")),
         Some(number) => page.show(format_args!("{number}")),
         None => page.cell(Cell::Nothing),

@@ -154,9 +154,10 @@ fn numbers_stand_before_all_endings() {
 
 #[test]
 fn packets_are_lines_or_objects() {
-    for (format, first) in
-        [("lines", "2023-11-14 22:13:20.000000 "), ("json", "{\"time\":\"2023-11-14T22:13:20.000000000Z\"")]
-    {
+    for (format, first) in [
+        ("lines", "2023-11-14 22:13:20.000000 "),
+        ("json", "{\"frame\":{\"time\":\"2023-11-14T22:13:20.000000000Z\""),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         let mut bench = Bench::new(Kind::Sink, "file");

@@ -74,9 +74,9 @@ impl Scope<'_> {
         self.verdicts.as_ref().map_or(Verdict::Unverifiable, of)
     }
 
-    /// How many bytes the transport header and its payload have.
-    fn upper_len(&self, at: usize) -> usize {
-        super::upper_len(self.layers, at)
+    /// How many bytes there are from `at` to the end of the packet, captured or not.
+    fn rest(&self, at: usize) -> usize {
+        self.layers.claimed_end(self.frame).saturating_sub(at)
     }
 }
 
@@ -118,6 +118,8 @@ fn quoted<F: Fields>(out: &mut F, frame: &[u8], layers: &Layers) {
 /// that a header came again, as behind the labels of a pseudowire.
 fn headers<F: Fields>(out: &mut F, frame: &[u8], layers: &Layers, wire_len: u32, offload: Offload) -> usize {
     let verdicts = F::ALL.then(|| verify::check(frame, layers, wire_len, offload));
+    // What comes behind the packet is padding, whatever a header says about its length.
+    let frame = frame.get(..layers.l3_end()).unwrap_or(frame);
     let scope = Scope { frame, layers, verdicts };
     let (mut seen, mut opened, mut previous) = (0u64, 0, None);
     for (proto, at) in layers.own() {

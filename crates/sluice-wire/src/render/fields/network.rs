@@ -23,38 +23,28 @@ pub(super) fn header<F: Fields>(out: &mut F, scope: &Scope<'_>, proto: Proto, at
         _ => secured(out, scope.frame, at),
     };
     out.end();
-    if proto.is_network()
-        && scope.layers.is_fragment()
-        && let Some((id, offset, more)) = fragment(scope.frame, scope.layers)
-    {
-        out.begin("fragment");
-        out.num("id", id);
-        out.num("offset", offset);
-        out.flag("more", more);
-        out.end();
-    }
 }
 
 fn arp<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let header = arp::view(frame, at)?;
     let addresses = header.addresses(frame);
     let mac = |at: usize| frame.get(at..at + 6).filter(|_| header.has_macs());
-    out.num("operation", header.operation);
+    out.num("opcode", header.operation);
     if F::ALL {
-        out.num("hardware", header.hardware);
-        out.named("protocol", header.protocol, 4, names::ethertype(header.protocol));
+        out.num("hw.type", header.hardware);
+        out.named("proto.type", header.protocol, 4, names::ethertype(header.protocol));
     }
     if let Some(mac) = mac(header.sender_hardware()) {
-        out.mac("sender_mac", mac);
+        out.mac("src.hw_mac", mac);
     }
     if let Some((sender, _)) = addresses {
-        out.ip("sender", sender.into());
+        out.ip("src.proto_ipv4", sender.into());
     }
     if let Some(mac) = mac(header.target_hardware()) {
-        out.mac("target_mac", mac);
+        out.mac("dst.hw_mac", mac);
     }
     if let Some((_, target)) = addresses {
-        out.ip("target", target.into());
+        out.ip("dst.proto_ipv4", target.into());
     }
     Some(())
 }
@@ -62,20 +52,22 @@ fn arp<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
 fn v4<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) -> Option<()> {
     let header = ipv4::view(scope.frame, at)?;
     let protocol = header.get_next_level_protocol().0;
-    // Past an authentication header the protocol is another one.
-    let protocol = scope.layers.ip_protocol().unwrap_or(protocol);
-    out.ip("source", header.get_source().into());
-    out.ip("destination", header.get_destination().into());
-    out.named("protocol", protocol, 0, names::protocol(protocol));
+    out.ip("src", header.get_source().into());
+    out.ip("dst", header.get_destination().into());
+    out.named("proto", protocol, 0, names::protocol(protocol));
     out.num("ttl", header.get_ttl());
-    out.num("tos", header.get_dscp() << 2 | header.get_ecn());
+    out.num("dsfield", header.get_dscp() << 2 | header.get_ecn());
     out.num("id", header.get_identification());
-    out.num("length", header.get_total_length());
+    out.num("len", header.get_total_length());
     if F::ALL {
-        out.num("header_length", header.get_header_length() * 4);
+        out.num("hdr_len", header.get_header_length() * 4);
     }
     let word = ipv4::fragment(scope.frame, at)?;
-    out.flag("dont_fragment", word & ipv4::DONT_FRAGMENT != 0);
+    out.flag("flags.df", word & ipv4::DONT_FRAGMENT != 0);
+    if scope.layers.is_fragment() {
+        out.flag("flags.mf", word & ipv4::MORE_FRAGMENTS != 0);
+        out.num("frag_offset", word & ipv4::FRAGMENT_OFFSET);
+    }
     if F::ALL {
         out.checksum("checksum", header.get_checksum(), 4, scope.verdict(|verdicts| verdicts.network));
     }
@@ -108,14 +100,20 @@ fn v4<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) -> Option<()> {
 
 fn v6<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) -> Option<()> {
     let header = ipv6::view(scope.frame, at)?;
-    let protocol = scope.layers.ip_protocol()?;
-    out.ip("source", header.get_source().into());
-    out.ip("destination", header.get_destination().into());
-    out.named("protocol", protocol, 0, names::protocol(protocol));
-    out.num("hop_limit", header.get_hop_limit());
-    out.num("traffic_class", header.get_traffic_class());
-    out.num("flow_label", header.get_flow_label());
-    out.num("length", header.get_payload_length());
+    let next = header.get_next_header().0;
+    out.ip("src", header.get_source().into());
+    out.ip("dst", header.get_destination().into());
+    out.named("nxt", next, 0, names::protocol(next));
+    out.num("hlim", header.get_hop_limit());
+    out.num("tclass", header.get_traffic_class());
+    out.num("flow", header.get_flow_label());
+    out.num("plen", header.get_payload_length());
+    if scope.layers.is_fragment() {
+        let (id, offset, more) = fragment(scope.frame, scope.layers)?;
+        out.num("fraghdr.ident", id);
+        out.num("fraghdr.offset", offset / 8);
+        out.flag("fraghdr.more", more);
+    }
     Some(())
 }
 
@@ -123,7 +121,7 @@ fn v6<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) -> Option<()> {
 fn secured<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let (spi, sequence) = esp::view(frame, at)?;
     out.named("spi", spi, 8, None);
-    out.num("seq", sequence);
+    out.num("sequence", sequence);
     Some(())
 }
 
@@ -156,7 +154,7 @@ fn extensions<F: Fields>(out: &mut F, scope: &Scope<'_>) {
 fn routing<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let [kind, left] = *array(frame, at + 2)?;
     out.num("type", kind);
-    out.num("segments_left", left);
+    out.num("segleft", left);
     let route = ipv6ext::route(frame, at)?;
     out.begin_list("addresses");
     for address in (0..route.count).filter_map(|index| array::<16>(frame, route.first + 16 * index)) {

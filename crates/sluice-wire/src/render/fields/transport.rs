@@ -1,5 +1,7 @@
 //! Transport headers and control messages.
 
+use std::net::IpAddr;
+
 use super::{Fields, Scope};
 use crate::decode::options::HeaderOptions;
 use crate::decode::{array, be16, be32, icmpv4, icmpv6, igmp, mobility, sctp, tcp, udp, udplite};
@@ -9,34 +11,30 @@ use crate::render::{names, tcp_flags};
 pub(super) fn header<F: Fields>(out: &mut F, scope: &Scope<'_>, proto: Proto, at: usize) {
     out.begin(proto.name());
     if let Some((source, destination)) = scope.layers.ports(scope.frame) {
-        out.num("source_port", source);
-        out.num("destination_port", destination);
+        out.num("srcport", source);
+        out.num("dstport", destination);
     }
-    let (length, checksum) = match proto {
-        Proto::Tcp => (tcp::LEN, tcp::CHECKSUM),
-        Proto::Udp => (udp::LEN, udp::CHECKSUM),
-        Proto::UdpLite => (udplite::LEN, udplite::CHECKSUM),
-        Proto::Sctp => (sctp::LEN, sctp::CHECKSUM),
-        Proto::Icmpv4 => (icmpv4::LEN, icmpv4::CHECKSUM),
-        Proto::Icmpv6 => (icmpv6::LEN, icmpv6::CHECKSUM),
-        Proto::Igmp => (igmp::LEN, igmp::CHECKSUM),
-        _ => (mobility::LEN, mobility::CHECKSUM),
+    let checksum = match proto {
+        Proto::Tcp => tcp::CHECKSUM,
+        Proto::Udp => udp::CHECKSUM,
+        Proto::UdpLite => udplite::CHECKSUM,
+        Proto::Sctp => sctp::CHECKSUM,
+        Proto::Icmpv4 => icmpv4::CHECKSUM,
+        Proto::Icmpv6 => icmpv6::CHECKSUM,
+        Proto::Igmp => igmp::CHECKSUM,
+        _ => mobility::CHECKSUM,
     };
-    let mut payload = scope.upper_len(at).saturating_sub(length);
     // What is not captured of a header has no fields.
     let _ = match proto {
-        Proto::Tcp => tcp(out, scope, at).map(|length| payload = length),
-        Proto::Udp => be16(scope.frame, at + 4).filter(|claimed| *claimed != 0).map(|claimed| {
-            payload = usize::from(claimed).saturating_sub(udp::LEN);
-        }),
-        Proto::UdpLite if F::ALL => be16(scope.frame, at + 4).map(|coverage| out.num("coverage", coverage)),
-        Proto::Sctp => be32(scope.frame, at + 4).map(|tag| out.num("tag", tag)),
+        Proto::Tcp => tcp(out, scope, at),
+        Proto::Udp => be16(scope.frame, at + 4).map(|length| out.num("length", length)),
+        Proto::UdpLite => be16(scope.frame, at + 4).map(|coverage| out.num("checksum_coverage", coverage)),
+        Proto::Sctp => be32(scope.frame, at + 4).map(|tag| out.num("verification_tag", tag)),
         Proto::Icmpv4 | Proto::Icmpv6 => control(out, scope.frame, proto, at),
         Proto::Igmp => group(out, scope.frame, at),
-        Proto::Mobility => scope.frame.get(at + 2).map(|kind| out.num("type", *kind)),
+        Proto::Mobility => scope.frame.get(at + 2).map(|kind| out.num("mhtype", *kind)),
         _ => None,
     };
-    out.num("length", payload as u64);
     let verdict = scope.verdict(|verdicts| verdicts.transport);
     if F::ALL
         && proto == Proto::Sctp
@@ -54,19 +52,21 @@ pub(super) fn header<F: Fields>(out: &mut F, scope: &Scope<'_>, proto: Proto, at
     out.end();
 }
 
-/// The length of the payload, if the header is all there.
-fn tcp<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) -> Option<usize> {
+fn tcp<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) -> Option<()> {
     let header = tcp::view(scope.frame, at)?;
-    out.num("seq", header.get_sequence());
-    out.num("ack", header.get_acknowledgement());
-    out.word("flags", tcp_flags(header.get_flags()));
-    out.num("window", header.get_window());
+    out.num("seq_raw", header.get_sequence());
+    out.num("ack_raw", header.get_acknowledgement());
+    out.num("flags", be16(scope.frame, at + 12)? & 0xFFF);
+    out.word("flags.letters", tcp_flags(header.get_flags()));
+    out.num("window_size_value", header.get_window());
     let length = usize::from(header.get_data_offset()) * 4;
     if F::ALL {
-        out.num("urgent", header.get_urgent_ptr());
-        out.num("header_length", length as u64);
+        out.num("urgent_pointer", header.get_urgent_ptr());
+        out.num("hdr_len", length as u64);
     }
-    Some(scope.upper_len(at).saturating_sub(length))
+    let payload = scope.rest(at).checked_sub(length).filter(|_| length >= tcp::LEN)?;
+    out.num("len", payload as u64);
+    Some(())
 }
 
 fn options<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) {
@@ -113,22 +113,33 @@ fn control<F: Fields>(out: &mut F, frame: &[u8], proto: Proto, at: usize) -> Opt
     };
     if has_identifier {
         let (id, sequence) = (be16(frame, at + 4)?, be16(frame, at + 6)?);
-        out.num("id", id);
-        out.num("seq", sequence);
+        let keys = match proto {
+            Proto::Icmpv4 => ["ident", "seq"],
+            _ => ["echo.identifier", "echo.sequence_number"],
+        };
+        out.num(keys[0], id);
+        out.num(keys[1], sequence);
     }
+    let address = || array::<16>(frame, at + 8).map(|bytes| IpAddr::from(*bytes));
     match (proto, kind) {
         // Fragmentation needed, and packet too big.
         (Proto::Icmpv4, 3) if code == 4 => out.num("mtu", be16(frame, at + 6)?),
         (Proto::Icmpv6, 2) => out.num("mtu", be32(frame, at + 4)?),
-        (Proto::Icmpv4, 5) => out.ip("gateway", (*array::<4>(frame, at + 4)?).into()),
-        (Proto::Icmpv6, 135..=137) => out.ip("target", (*array::<16>(frame, at + 8)?).into()),
+        (Proto::Icmpv4, 5) => out.ip("redir_gw", (*array::<4>(frame, at + 4)?).into()),
+        (Proto::Icmpv6, 135) => out.ip("nd.ns.target_address", address()?),
+        (Proto::Icmpv6, 136) => out.ip("nd.na.target_address", address()?),
+        (Proto::Icmpv6, 137) => out.ip("nd.rd.target_address", address()?),
         _ => {}
     }
     Some(())
 }
 
 fn group<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
-    out.named("type", *frame.get(at)?, 2, None);
-    out.ip("group", (*array::<4>(frame, at + 4)?).into());
+    let kind = *frame.get(at)?;
+    out.named("type", kind, 2, None);
+    // A report of version 3 has a count there.
+    if kind != 0x22 {
+        out.ip("maddr", (*array::<4>(frame, at + 4)?).into());
+    }
     Some(())
 }

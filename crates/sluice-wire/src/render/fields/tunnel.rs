@@ -6,13 +6,13 @@ use crate::layers::Proto;
 use crate::render::names;
 
 pub(super) fn header<F: Fields>(out: &mut F, scope: &Scope<'_>, proto: Proto, at: usize) {
-    out.begin(proto.name());
+    out.begin(if proto == Proto::VxlanGpe { Proto::Vxlan.name() } else { proto.name() });
     let frame = scope.frame;
     // A header that is not all there has no fields.
     let _ = match proto {
         Proto::Gre => gre(out, scope, at),
         Proto::Vxlan | Proto::VxlanGpe => vxlan(out, frame, proto, at),
-        Proto::EtherIp => etherip::view(frame, at).map(|version| out.num("version", version)),
+        Proto::EtherIp => etherip::view(frame, at).map(|version| out.num("ver", version)),
         Proto::Erspan => erspan(out, frame, at),
         Proto::Geneve => geneve(out, frame, at),
         Proto::GtpU => gtpu(out, frame, at),
@@ -24,16 +24,21 @@ pub(super) fn header<F: Fields>(out: &mut F, scope: &Scope<'_>, proto: Proto, at
 
 fn gre<F: Fields>(out: &mut F, scope: &Scope<'_>, at: usize) -> Option<()> {
     let header = gre::view(scope.frame, at)?;
-    out.num("version", header.version);
-    out.named("type", header.protocol, 4, names::ethertype(header.protocol));
-    if let Some(key) = header.key {
-        out.num("key", key);
+    out.num("flags.version", header.version);
+    out.named("proto", header.protocol, 4, names::ethertype(header.protocol));
+    match (header.version, header.key) {
+        (0, Some(key)) => out.num("key", key),
+        (1, Some(key)) => {
+            out.num("key.payload_length", key >> 16);
+            out.num("key.call_id", key & 0xFFFF);
+        }
+        _ => {}
     }
     if let Some(sequence) = header.sequence {
-        out.num("seq", sequence);
+        out.num("sequence_number", sequence);
     }
     if let Some(acknowledgement) = header.acknowledgement {
-        out.num("ack", acknowledgement);
+        out.num("ack_number", acknowledgement);
     }
     if F::ALL
         && let Some(stored) = header.checksum
@@ -47,10 +52,10 @@ fn vxlan<F: Fields>(out: &mut F, frame: &[u8], proto: Proto, at: usize) -> Optio
     out.num("vni", vxlan::view(frame, at)?);
     if proto == Proto::Vxlan {
         if let Some(group) = vxlan::group(frame, at) {
-            out.num("group", group);
+            out.num("gbp", group);
         }
     } else if let Some(protocol) = vxlan::protocol(frame, at) {
-        out.num("protocol", protocol);
+        out.num("next_proto", protocol);
     }
     Some(())
 }
@@ -59,9 +64,9 @@ fn erspan<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let header = erspan::view(frame, at)?;
     out.num("version", header.version);
     out.num("vlan", header.vlan);
-    out.num("priority", header.class);
+    out.num("cos", header.class);
     out.flag("truncated", header.is_truncated);
-    out.num("session", header.session);
+    out.num("spanid", header.session);
     if let Some(index) = header.index {
         out.num("index", index);
     }
@@ -74,12 +79,12 @@ fn erspan<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
 fn geneve<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let header = geneve::view(frame, at)?;
     out.num("vni", header.vni);
-    out.named("type", header.protocol, 4, names::ethertype(header.protocol));
+    out.named("proto_type", header.protocol, 4, names::ethertype(header.protocol));
     if header.is_control {
-        out.flag("control", true);
+        out.flag("flags.oam", true);
     }
     if header.is_critical {
-        out.flag("critical", true);
+        out.flag("flags.critical", true);
     }
     if header.length > geneve::LEN {
         out.begin_list("options");
@@ -97,11 +102,11 @@ fn geneve<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
 
 fn gtpu<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let header = gtpu::view(frame, at)?;
-    out.num("type", header.kind);
+    out.num("message", header.kind);
     out.named("teid", header.teid, 8, None);
     out.num("length", header.length);
     if let Some(sequence) = header.sequence {
-        out.num("seq", sequence);
+        out.num("seq_number", sequence);
     }
     if gtpu::extensions(frame, at).next().is_some() {
         out.begin_list("extensions");
@@ -120,22 +125,22 @@ fn gtpu<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
 
 fn teredo<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let header = teredo::view(frame, at)?;
-    out.flag("authenticated", header.is_authenticated);
+    out.flag("auth", header.is_authenticated);
     if let Some((port, address)) = header.origin {
-        out.ip("origin", address.into());
-        out.num("origin_port", port);
+        out.ip("orig.addr", address.into());
+        out.num("orig.port", port);
     }
     Some(())
 }
 
 fn l2tp<F: Fields>(out: &mut F, frame: &[u8], at: usize) -> Option<()> {
     let header = l2tp::view(frame, at)?;
-    out.flag("control", header.is_control);
+    out.flag("type", header.is_control);
     out.num("tunnel", header.tunnel);
     out.num("session", header.session);
     if let Some((sent, expected)) = header.sequence {
-        out.num("seq", sent);
-        out.num("ack", expected);
+        out.num("ns", sent);
+        out.num("nr", expected);
     }
     Some(())
 }

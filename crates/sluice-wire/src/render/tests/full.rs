@@ -25,31 +25,32 @@ fn a_tree_has_every_field_and_the_verdict_on_every_checksum() {
     let expected = "\
 packet 5: 2024-05-01 12:00:00.123456789 UTC, length 89, captured 89, interface 1
   eth (Ethernet)
-    source: 02:00:00:00:00:01
-    destination: 02:00:00:00:00:02
+    src: 02:00:00:00:00:01
+    dst: 02:00:00:00:00:02
     type: 0x8100 (VLAN)
-  vlan: id 5, priority 0, type 0x8100 (VLAN); id 7, priority 0, type 0x0800 (IPv4)
+  vlan: id 5, priority 0, etype 0x8100 (VLAN); id 7, priority 0, etype 0x0800 (IPv4)
   ip (IPv4)
-    source: 10.0.0.1
-    destination: 10.0.0.2
-    protocol: 6 (TCP)
+    src: 10.0.0.1
+    dst: 10.0.0.2
+    proto: 6 (TCP)
     ttl: 64
-    tos: 0
+    dsfield: 0
     id: 4660
-    length: 47
-    header_length: 20
-    dont_fragment: no
+    len: 47
+    hdr_len: 20
+    flags.df: no
     checksum: 0x5493 (good)
   tcp
-    source_port: 1024
-    destination_port: 80
-    seq: 1
-    ack: 2
-    flags: P.
-    window: 65535
-    urgent: 0
-    header_length: 20
-    length: 7
+    srcport: 1024
+    dstport: 80
+    seq_raw: 1
+    ack_raw: 2
+    flags: 24
+    flags.letters: P.
+    window_size_value: 65535
+    urgent_pointer: 0
+    hdr_len: 20
+    len: 7
     checksum: 0xda40 (good)
   payload: 7 bytes: 70 61 79 6c 6f 61 64
   padding: 20 bytes: a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 a5 ...
@@ -100,9 +101,9 @@ fn options_have_names() {
     let object = object(&spec.frame());
     let expected = serde_json::json!([
         {"header": "hop_by_hop", "length": 8, "options": []},
-        {"header": "routing", "length": 24, "type": 0, "segments_left": 1, "addresses": ["fd00::9"]},
+        {"header": "routing", "length": 24, "type": 0, "segleft": 1, "addresses": ["fd00::9"]},
     ]);
-    assert_eq!((&object["extensions"], &object["ipv6"]["protocol"]), (&expected, &17.into()));
+    assert_eq!((&object["extensions"], &object["ipv6"]["nxt"]), (&expected, &0.into()));
 }
 
 #[test]
@@ -110,15 +111,12 @@ fn what_is_inside_is_an_object_inside() {
     let inner = Spec::new(Kind::Error, "10.0.0.1", "10.0.0.2").ip();
     let frame = tunnel::ethernet(&tunnel::wrap(Wrap::Vxlan, false, &inner));
     let object = object(&frame);
-    assert_eq!(
-        (&object["vxlan"], &object["udp"]["destination_port"]),
-        (&serde_json::json!({"vni": 5}), &4789.into())
-    );
+    assert_eq!((&object["vxlan"], &object["udp"]["dstport"]), (&serde_json::json!({"vni": 5}), &4789.into()));
     assert_eq!(object["inner"]["eth"]["type"], 2048);
-    assert_eq!(object["inner"]["ip"]["source"], "10.0.0.1");
+    assert_eq!(object["inner"]["ip"]["src"], "10.0.0.1");
     assert_eq!(object["inner"]["icmp"]["type"], 3);
-    assert_eq!(object["inner"]["quoted"]["ip"]["source"], "10.0.0.2");
-    assert_eq!(object["inner"]["quoted"]["udp"]["source_port"], 80);
+    assert_eq!(object["inner"]["quoted"]["ip"]["src"], "10.0.0.2");
+    assert_eq!(object["inner"]["quoted"]["udp"]["srcport"], 80);
     assert_eq!(
         short(&frame),
         "IP6 2001:db8::.49152 > ::2.4789: VXLAN, vni 5, length 81: IP 10.0.0.1 > 10.0.0.2: ICMP host unreachable, length 39"
@@ -169,9 +167,9 @@ fn the_frame_in_a_pseudowire_is_an_inner_one() {
     let inner = Spec::new(Kind::Udp, "10.0.0.1", "10.0.0.2").frame();
     let frame = [&[2; 12][..], &[0x88, 0x47, 0, 1, 0x01, 63, 0, 0, 0, 0], &inner].concat();
     let object = object(&frame);
-    assert_eq!(object["mpls"], serde_json::json!([{"label": 16, "class": 0, "ttl": 63}]));
-    assert_eq!(object["inner"]["eth"]["source"], "02:00:00:00:00:01");
-    assert_eq!(object["inner"]["ip"]["source"], "10.0.0.1");
+    assert_eq!(object["mpls"], serde_json::json!([{"label": 16, "exp": 0, "ttl": 63}]));
+    assert_eq!(object["inner"]["eth"]["src"], "02:00:00:00:00:01");
+    assert_eq!(object["inner"]["ip"]["src"], "10.0.0.1");
     assert_eq!(object["ip"], Value::Null);
 }
 
