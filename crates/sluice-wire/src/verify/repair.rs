@@ -24,8 +24,12 @@ pub fn repair(frame: &mut [u8], layers: &Layers, what: Repair) -> bool {
         Some((Proto::Ipv4, _)) => what.zero_v4,
         _ => what.zero_v6,
     };
-    if wants_udp || !udp_zero(frame, layers) {
+    if !udp_zero(frame, layers) {
         changed |= set(frame, cover::transport(frame, layers));
+    } else if wants_udp && let Ok(found) = cover::transport(frame, layers) {
+        // Zero is what stands for none, even where the sum comes to it.
+        found.write(frame);
+        changed = true;
     }
     changed |= set(frame, cover::tunnel(frame, layers));
     changed | set(frame, cover::network(frame, layers))

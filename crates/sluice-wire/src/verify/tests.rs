@@ -164,6 +164,23 @@ fn the_length_of_an_llc_frame_counts_what_is_there() {
     assert_eq!(verdicts(&frame).lengths, Err(LengthError::FrameLength { claimed: 47, available: 46 }));
 }
 
+#[test]
+fn a_sum_that_comes_to_zero_is_not_taken_for_one_that_is_there() {
+    for (source, destination) in [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")] {
+        let mut spec = Spec::new(Kind::Udp, source, destination);
+        spec.payload = vec![0, 0];
+        let mut frame = spec.frame();
+        let layers = decode(&frame);
+        let at = layers.transport().unwrap().1 + udp::CHECKSUM;
+        let sum = [frame[at], frame[at + 1]];
+        frame[at + 2..at + 4].copy_from_slice(&sum);
+        frame[at..at + 2].fill(0);
+        assert!(!repair(&mut frame, &layers, Repair { zero_v4: false, zero_v6: false }));
+        assert!(repair(&mut frame, &layers, Repair { zero_v4: true, zero_v6: true }));
+        assert_eq!((&frame[at..at + 2], verdicts(&frame).transport), (&[0xFF, 0xFF][..], Verdict::Good));
+    }
+}
+
 /// Everything right inside and outside, or not there.
 fn all_are_good(frame: &[u8]) -> bool {
     check_all(frame, &decode(frame), frame.len() as u32, Offload::None).all(|(_, found)| {
