@@ -1,7 +1,8 @@
 //! Every mode and any number of threads give the same result: of the prebuilt pipelines, byte for byte, or line for line
 //! where the order is that of the shards.
 
-use sluice_tests::{Folder, root};
+use sluice::testkit::traffic;
+use sluice_tests::{Folder, pcap, root};
 
 /// What is compared with `--mode staged`.
 const OTHERS: [[&str; 4]; 5] = [
@@ -132,6 +133,74 @@ fn a_keyed_filter_behind_one_that_changes_keys() {
             ),
         );
         same_lines_in_every_mode(&folder, &["p.yaml"]);
+    }
+}
+
+/// Datagrams of a few flows, some whole and some in fragments that come out of order, twice, or not at all.
+fn fragments() -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    let mut random = 1u32;
+    let mut below = |n: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % n
+    };
+    for number in 0..1500u16 {
+        let at = |host: u16, port| ([10, 0, 0, host as u8], port).into();
+        let payload: Vec<u8> = (0..below(4000)).map(|n| n as u8).collect();
+        let whole = traffic::udp(at(number % 37, 4000), at(100, 5000), &payload);
+        let (head, body) = whole.split_at(34);
+        if below(3) == 0 {
+            frames.push(whole);
+            continue;
+        }
+        for (piece, bytes) in body.chunks(552).enumerate() {
+            let mut frame = [head, bytes].concat();
+            let more = (piece + 1) * 552 < body.len();
+            let word = (piece * 69) as u16 | u16::from(more) << 13;
+            frame[16..18].copy_from_slice(&(20 + bytes.len() as u16).to_be_bytes());
+            frame[18..20].copy_from_slice(&number.to_be_bytes());
+            frame[20..22].copy_from_slice(&word.to_be_bytes());
+            match below(20) {
+                0 => {}
+                1 => frames.extend([frame.clone(), frame]),
+                _ => frames.insert(frames.len() - below(frames.len().min(40) + 1), frame),
+            }
+        }
+    }
+    frames
+}
+
+/// Fragments meet by their datagram, and what they make meets what was whole by its flow.
+#[test]
+fn fragments_and_whole_packets_of_one_flow() {
+    let folder = Folder::new();
+    folder.write("in.pcap", pcap(&fragments()));
+    let pipeline = |options: &str, rest: &str| {
+        format!(
+            "version: 1\n\
+             execution: {{batch: 16KiB}}\n\
+             stages:\n\
+             - {{source: pcap_file, path: in.pcap}}\n\
+             - {{filter: decode}}\n\
+             - {{filter: defragment, shard_by: datagram, workers: 2{options}}}\n{rest}"
+        )
+    };
+    folder.write("whole.yaml", pipeline("", "- {sink: pcap_file, path: out.pcap}\n"));
+    same_in_every_mode(&folder, &["whole.yaml"]);
+    let lines = "- {sink: file, path: out.json, format: json}\n";
+    folder.write("all.yaml", pipeline(", incomplete: pass, timeout: 20ms", lines));
+    same_lines_in_every_mode(&folder, &["all.yaml"]);
+    let flows = format!("- {{filter: flows, shard_by: flow, workers: 3}}\n{lines}");
+    folder.write("flows.yaml", pipeline("", &flows));
+    let files = run(&folder, &["flows.yaml"], STAGED);
+    assert_eq!(files[0].1.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count(), 37);
+    for mode in OTHERS {
+        let lines = |files: &[(String, Vec<u8>)]| {
+            let mut lines: Vec<_> = files[0].1.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(lines(&run(&folder, &["flows.yaml"], mode)), lines(&files), "{mode:?}");
     }
 }
 

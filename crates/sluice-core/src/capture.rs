@@ -131,6 +131,15 @@ impl CaptureInfo {
 
     /// Raises every snapshot length by `more` bytes, for packets that grow: readers cut what is longer than they were told.
     pub fn raise_snaplen(&mut self, more: u32) {
+        self.change_snaplen(|snaplen| snaplen.saturating_add(more));
+    }
+
+    /// Raises every snapshot length to `least` bytes where it is less.
+    pub fn widen_snaplen(&mut self, least: u32) {
+        self.change_snaplen(|snaplen| snaplen.max(least));
+    }
+
+    fn change_snaplen(&mut self, change: impl Fn(u32) -> u32) {
         let header = match &mut self.section {
             Some(Section::Pcap(header)) => Some(&mut header.snaplen),
             _ => None,
@@ -138,7 +147,7 @@ impl CaptureInfo {
         for snaplen in
             self.interfaces.iter_mut().map(|i| &mut i.snaplen).chain(header).filter(|len| **len > 0)
         {
-            *snaplen = snaplen.saturating_add(more);
+            *snaplen = change(*snaplen);
         }
     }
 

@@ -4,6 +4,7 @@
 //! A range of hashes is a *key group*: what is exported and imported together when shards come and go.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -45,6 +46,11 @@ impl Key {
     /// somebody who needs `other`.
     pub fn covers(&self, other: &Key) -> bool {
         self == other || (*self == Key::Host && matches!(other, Key::Flow | Key::Datagram))
+    }
+
+    /// The hash by [`Datagram`](Self::Datagram) of a fragment with these addresses and this identification.
+    pub fn of_datagram(source: IpAddr, destination: IpAddr, id: u32) -> u64 {
+        mix(pair(source, destination), u64::from(id))
     }
 
     /// Puts the hash of each item into `hashes`, which is emptied before; `false` where this kind of item has no such key.
@@ -90,7 +96,7 @@ fn datagram(frame: &[u8], layers: &Layers) -> u64 {
     };
     let addresses = layers.addresses(frame).filter(|_| layers.is_fragment());
     match addresses.zip(id()) {
-        Some(((from, to), id)) => mix(pair(from, to), u64::from(id)),
+        Some(((from, to), id)) => Key::of_datagram(from, to, id),
         None => layers.flow_hash(),
     }
 }
@@ -102,7 +108,7 @@ fn host(frame: &[u8], layers: &Layers) -> u64 {
     }
 }
 
-fn pair(a: std::net::IpAddr, b: std::net::IpAddr) -> u64 {
+fn pair(a: IpAddr, b: IpAddr) -> u64 {
     let end = |address| Endpoint { address, port: 0 };
     flow::hash(&flow::Key::new(end(a), end(b), 0, 0).0)
 }

@@ -18,6 +18,7 @@ mod ports;
 pub mod quantity;
 mod records;
 pub mod registry;
+mod renewal;
 mod slab;
 mod stage;
 pub mod tape;
@@ -33,6 +34,7 @@ pub use packets::{Edit, Extra, Flags, Frame, HEADROOM, PacketBatch, Role};
 pub use ports::PortRange;
 pub use records::{Fields, Line, Parse, Record, RecordBatch};
 pub use registry::{Component, Duplicate, Kind, OptionError, Parallelism, Registry, Step};
+pub use renewal::Renewal;
 pub use slab::{PoolBuf, Slab};
 pub use sluice_wire::layers::Layers;
 pub use stage::{

@@ -47,6 +47,16 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
+    /// All bits that mean something outside of a batch, as a number.
+    pub fn bits(self) -> u16 {
+        self.0 & !Self::OVERFLOW.0
+    }
+
+    /// The flags whose [`bits`](Self::bits) these are.
+    pub fn of_bits(bits: u16) -> Self {
+        Self(bits & !Self::OVERFLOW.0)
+    }
+
     /// Sets or clears the bits of `other`.
     pub fn set(&mut self, other: Flags, on: bool) {
         if on { self.0 |= other.0 } else { self.0 &= !other.0 }
@@ -87,6 +97,13 @@ impl Frame {
     /// How many bytes of it are here.
     pub fn captured(&self) -> u32 {
         self.captured
+    }
+
+    /// The same frame, its bytes at `offset` of the main slab of another batch.
+    pub fn moved_to(mut self, offset: u32) -> Self {
+        self.offset = offset;
+        self.flags.set(Flags::OVERFLOW, false);
+        self
     }
 
     /// Where it starts in its slab.

@@ -48,7 +48,7 @@ sluice_core::register! {
     /// the side with the port of a server answers; where both have such a port it is the lower one; else the first sender
     /// began it. An ICMP error counts for the flow that it quotes, not for its packets. ICMP messages
     /// that ask and answer belong together by their kind and identifier. Fragments other than the first have no ports
-    /// and are a flow of their own.
+    /// and are a flow of their own, unless `defragment` stands before.
     ///
     /// A flow is over when no packet came for as long as `timeouts` allows, by the times of the packets and not by the
     /// clock; when a SYN with another sequence number begins a new connection between the same ports; when there is no
@@ -92,7 +92,7 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `count`, which counts by any key; the sinks `file` and `stdout` with `format: json` or `format: csv`; the pipeline
+    /// `count`, which counts by any key; `defragment`, which puts fragments together; the sinks `file` and `stdout` with `format: json` or `format: csv`; the pipeline
     /// `pcap-flows`.
     filter flows(prepare), Keyed, drops [TRACKED, NO_FLOW]
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod defragment;
 mod flows;
 
 #[doc(hidden)]

@@ -3,11 +3,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::{
-    Batch, Edit, Error, Filter, Flags, OptionError, Output, PortType, Ports, Prepared, Reason, prepared,
+    Batch, Edit, Error, Filter, Flags, OptionError, Output, PortType, Ports, Prepared, Reason, Renewal,
+    prepared,
 };
 use sluice_wire::verify::{self, Offload, Repair, Verdict};
-
-use crate::renewal::Renewal;
 
 sluice_core::register! {
     /// Puts wrong lengths and checksums of packets right, and adds or removes what they are padded with.

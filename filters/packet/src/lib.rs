@@ -6,7 +6,6 @@ mod corrupt;
 mod decode;
 mod fix;
 mod link_type;
-mod renewal;
 mod rewrite;
 mod shift_time;
 mod split_direction;

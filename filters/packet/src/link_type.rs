@@ -3,12 +3,11 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use sluice_core::{
-    Batch, CaptureInfo, Edit, Error, Filter, OptionError, Output, PortType, Ports, Prepared, Reason, prepared,
+    Batch, CaptureInfo, Edit, Error, Filter, OptionError, Output, PortType, Ports, Prepared, Reason, Renewal,
+    prepared,
 };
 use sluice_wire::addr::Mac;
 use sluice_wire::link::LinkType;
-
-use crate::renewal::Renewal;
 
 mod carried;
 mod header;

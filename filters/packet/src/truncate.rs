@@ -3,11 +3,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::{
-    Batch, CaptureInfo, Edit, Error, Filter, Layers, OptionError, Output, PortType, Ports, Prepared, prepared,
+    Batch, CaptureInfo, Edit, Error, Filter, Layers, OptionError, Output, PortType, Ports, Prepared, Renewal,
+    prepared,
 };
 use sluice_wire::layers::Proto;
-
-use crate::renewal::Renewal;
 
 mod fcs;
 

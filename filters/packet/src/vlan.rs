@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use sluice_core::{Batch, Edit, Error, Filter, OptionError, Output, PortType, Ports, Prepared, prepared};
+use sluice_core::{
+    Batch, Edit, Error, Filter, OptionError, Output, PortType, Ports, Prepared, Renewal, prepared,
+};
 
 mod options;
 mod tags;
 
-use crate::renewal::Renewal;
 use options::{IdMap, Pop, Tpid};
 use tags::Place;
 

@@ -83,10 +83,19 @@ impl Edit<'_> {
         Some((frame, self.bytes(frame)?, self.layers.get(at)?))
     }
 
+    /// The [`HEADROOM`] bytes before a packet.
+    pub fn headroom(&self, at: usize) -> &[u8] {
+        let before = |frame: &Frame| frame.start() - HEADROOM..frame.start();
+        let headroom = self.frames.get(at).and_then(|frame| self.slab(frame).get(before(frame)));
+        headroom.unwrap_or_default()
+    }
+
+    fn slab(&self, frame: &Frame) -> &[u8] {
+        if frame.flags.contains(Flags::OVERFLOW) { self.overflow.bytes() } else { self.main.bytes() }
+    }
+
     fn bytes(&self, frame: &Frame) -> Option<&[u8]> {
-        let slab =
-            if frame.flags.contains(Flags::OVERFLOW) { self.overflow.bytes() } else { self.main.bytes() };
-        slab.get(frame.start()..frame.end())
+        self.slab(frame).get(frame.start()..frame.end())
     }
 
     /// A packet to change: its frame, its bytes, its layers (which the one who changes a header keeps true).
