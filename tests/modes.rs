@@ -1,8 +1,7 @@
 //! Every mode and any number of threads give the same result: of the prebuilt pipelines, byte for byte, or line for line
 //! where the order is that of the shards.
 
-use sluice::testkit::traffic;
-use sluice_tests::{Folder, pcap, root};
+use sluice_tests::{Folder, fragments, pcap, root};
 
 /// What is compared with `--mode staged`.
 const OTHERS: [[&str; 4]; 5] = [
@@ -134,40 +133,6 @@ fn a_keyed_filter_behind_one_that_changes_keys() {
         );
         same_lines_in_every_mode(&folder, &["p.yaml"]);
     }
-}
-
-/// Datagrams of a few flows, some whole and some in fragments that come out of order, twice, or not at all.
-fn fragments() -> Vec<Vec<u8>> {
-    let mut frames = Vec::new();
-    let mut random = 1u32;
-    let mut below = |n: usize| {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (random >> 8) as usize % n
-    };
-    for number in 0..1500u16 {
-        let at = |host: u16, port| ([10, 0, 0, host as u8], port).into();
-        let payload: Vec<u8> = (0..below(4000)).map(|n| n as u8).collect();
-        let whole = traffic::udp(at(number % 37, 4000), at(100, 5000), &payload);
-        let (head, body) = whole.split_at(34);
-        if below(3) == 0 {
-            frames.push(whole);
-            continue;
-        }
-        for (piece, bytes) in body.chunks(552).enumerate() {
-            let mut frame = [head, bytes].concat();
-            let more = (piece + 1) * 552 < body.len();
-            let word = (piece * 69) as u16 | u16::from(more) << 13;
-            frame[16..18].copy_from_slice(&(20 + bytes.len() as u16).to_be_bytes());
-            frame[18..20].copy_from_slice(&number.to_be_bytes());
-            frame[20..22].copy_from_slice(&word.to_be_bytes());
-            match below(20) {
-                0 => {}
-                1 => frames.extend([frame.clone(), frame]),
-                _ => frames.insert(frames.len() - below(frames.len().min(40) + 1), frame),
-            }
-        }
-    }
-    frames
 }
 
 /// Fragments meet by their datagram, and what they make meets what was whole by its flow.
