@@ -244,12 +244,17 @@ impl Flows {
     /// it overlaps.
     fn settle(&mut self, out: &mut Output) {
         let Self { table, report, server_ports, group, .. } = self;
+        let mut fetched = 0;
+        for (_, hash, _) in group.iter() {
+            fetched ^= table.touch(*hash);
+        }
         for (_, hash, guess) in group.iter_mut() {
             *guess = table.guess(*hash);
         }
-        for (seen, _, guess) in group.iter_mut() {
-            *guess = guess.filter(|id| table.is(*id, &seen.key));
+        for (seen, _, guess) in group.iter() {
+            fetched ^= guess.map_or(0, |id| table.touch_flow(id, seen.kind));
         }
+        std::hint::black_box(fetched);
         for (seen, hash, guess) in group.drain(..) {
             let by_ports = |from, to| by_ports(server_ports, from, to);
             table.packet(&seen, hash, guess, by_ports, |flow, reason| report.add(flow, reason, out));

@@ -12,6 +12,7 @@ mod tree;
 
 pub use json::json;
 pub use line::{Digits, LineOptions, line};
+pub use text::Text;
 pub use time::{Civil, civil};
 pub use tree::tree;
 

@@ -3,17 +3,19 @@
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::time::Civil;
+use super::time::{Civil, civil};
 
 /// A buffer that text is appended to.
-pub(super) struct Text<'a>(pub &'a mut Vec<u8>);
+pub struct Text<'a>(pub &'a mut Vec<u8>);
 
 impl Text<'_> {
+    /// Text as it is.
     pub fn str(&mut self, text: &str) -> &mut Self {
         self.0.extend_from_slice(text.as_bytes());
         self
     }
 
+    /// One byte.
     pub fn byte(&mut self, byte: u8) -> &mut Self {
         self.0.push(byte);
         self
@@ -24,6 +26,7 @@ impl Text<'_> {
         self.padded(number.into(), 1)
     }
 
+    /// A length without leading zeros.
     pub fn len(&mut self, number: usize) -> &mut Self {
         self.num(number as u64)
     }
@@ -55,6 +58,7 @@ impl Text<'_> {
         self
     }
 
+    /// An address.
     pub fn ip(&mut self, address: IpAddr) -> &mut Self {
         match address {
             IpAddr::V4(address) => self.v4(address),
@@ -62,11 +66,13 @@ impl Text<'_> {
         }
     }
 
+    /// An IPv4 address.
     pub fn v4(&mut self, address: Ipv4Addr) -> &mut Self {
         let [a, b, c, d] = address.octets();
         self.num(a).byte(b'.').num(b).byte(b'.').num(c).byte(b'.').num(d)
     }
 
+    /// An IPv6 address as RFC 5952 writes it.
     pub fn v6(&mut self, address: Ipv6Addr) -> &mut Self {
         // Writing to a vector cannot fail.
         let _ = write!(self.0, "{address}");
@@ -84,13 +90,31 @@ impl Text<'_> {
         self
     }
 
-    /// Date, separator, time of day, and a fraction of `digits` digits.
+    /// A moment in UTC as RFC 3339 writes it, with a fraction of `digits` digits.
+    pub fn moment(&mut self, time_ns: i64, digits: usize) -> &mut Self {
+        self.time(civil(time_ns), b'T', digits).byte(b'Z')
+    }
+
+    /// A span of time in seconds, with the decimals that it has.
+    pub fn seconds(&mut self, nanoseconds: u64) -> &mut Self {
+        self.num(nanoseconds / 1_000_000_000);
+        let fraction = nanoseconds % 1_000_000_000;
+        if fraction > 0 {
+            self.byte(b'.').padded(fraction, 9);
+            let zeros = self.0.iter().rev().take_while(|digit| **digit == b'0').count();
+            self.0.truncate(self.0.len() - zeros);
+        }
+        self
+    }
+
+    /// Date, separator, time of day, and a fraction of `digits` digits, if that is any.
     pub fn time(&mut self, time: Civil, separator: u8, digits: usize) -> &mut Self {
         self.padded(time.year.unsigned_abs(), 4).byte(b'-').padded(time.month.into(), 2).byte(b'-');
         self.padded(time.day.into(), 2).byte(separator).padded(time.hour.into(), 2).byte(b':');
         self.padded(time.minute.into(), 2).byte(b':').padded(time.second.into(), 2).byte(b'.');
         self.padded(time.nanosecond.into(), 9);
-        self.0.truncate(self.0.len() - 9usize.saturating_sub(digits));
+        let unwanted = if digits == 0 { 10 } else { 9usize.saturating_sub(digits) };
+        self.0.truncate(self.0.len() - unwanted);
         self
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_core::Output;
-use sluice_wire::render::civil;
+use sluice_wire::render::Text;
 
 use super::By;
 use super::lines;
@@ -203,14 +203,8 @@ fn rounded(number: f64) -> f64 {
 
 /// A time as RFC 3339 writes it.
 fn moment(time: i64, fraction: bool, page: &mut Page) {
-    let at = civil(time);
-    let (year, month, day, hour, minute, second) = (at.year, at.month, at.day, at.hour, at.minute, at.second);
-    if fraction {
-        let nanosecond = at.nanosecond;
-        page.show(format_args!(
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanosecond:09}Z"
-        ));
-    } else {
-        page.show(format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"));
-    }
+    page.text(|out| {
+        let digits = if fraction { 9 } else { 0 };
+        Text(out).moment(time, digits);
+    });
 }

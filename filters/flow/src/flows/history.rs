@@ -32,9 +32,10 @@ const LETTERS: [u8; 12] = *b"shadfrgtwiq^";
 
 /// Each event of each side once, as up to 24 letters of five bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub(super) struct History {
-    words: [u32; 4],
     seen: [u16; 2],
+    words: [u32; 4],
 }
 
 /// A word below this has room for a letter.
@@ -58,6 +59,12 @@ impl History {
     /// Whether `side` did this.
     pub fn has(&self, event: Event, side: usize) -> bool {
         self.seen.get(side).is_some_and(|seen| seen & (1 << event as u8) != 0)
+    }
+
+    /// Which events of the side that began the flow there were, as bits.
+    #[inline]
+    pub fn seen(&self) -> u16 {
+        self.seen[0]
     }
 
     /// What it consists of.

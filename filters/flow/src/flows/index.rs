@@ -205,6 +205,13 @@ impl Index {
         self.directory[at as usize] as usize
     }
 
+    /// Reads something of the line in which a flow of this hash is looked for first, so that the processor fetches it.
+    #[inline]
+    pub fn touch(&self, tag: u32) -> u64 {
+        let segment = &self.segments[self.segment(tag)];
+        segment.line(segment.home(tag))[0]
+    }
+
     /// The first flow of this hash for which `is_it` says so.
     #[inline]
     pub fn find(&self, tag: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {

@@ -1,16 +1,12 @@
 //! The fields of a record: those of Zeek's conn.log, or those of Suricata's EVE.
 
-use std::io::Write as _;
-use std::net::IpAddr;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_wire::decode::{icmpv4, icmpv6, sctp, tcp, udp, udplite};
 use sluice_wire::flow::{Endpoint, community};
-use sluice_wire::render::civil;
 
 use super::entry::{CONTINUED, Flow};
-use super::report::Writer;
+use super::report::Sheet;
 use super::state;
 use super::table::Reason;
 
@@ -26,7 +22,7 @@ pub(super) enum Names {
 }
 
 impl Names {
-    pub fn write(self, out: &mut impl Writer, flow: &Flow, reason: Reason, seed: u16) {
+    pub fn write(self, out: &mut Sheet, flow: &Flow, reason: Reason, seed: u16) {
         let facts = Facts::of(flow, seed);
         match self {
             Names::Zeek => zeek(out, flow, reason, &facts),
@@ -74,30 +70,6 @@ fn identifier(flow: &Flow) -> u64 {
     })
 }
 
-fn when(time: i64) -> impl FnMut(&mut Vec<u8>) {
-    move |out| {
-        let at = civil(time);
-        // Writing to memory does not fail.
-        let _ = write!(
-            out,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z",
-            at.year, at.month, at.day, at.hour, at.minute, at.second, at.nanosecond
-        );
-    }
-}
-
-fn address(address: IpAddr) -> impl FnMut(&mut Vec<u8>) {
-    move |out| drop(write!(out, "{address}"))
-}
-
-fn word(word: &str) -> impl FnMut(&mut Vec<u8>) {
-    move |out| out.extend_from_slice(word.as_bytes())
-}
-
-fn seconds(nanoseconds: u64) -> f64 {
-    nanoseconds as f64 / 1e9
-}
-
 /// The name of a protocol, as in Zeek; `None` where it has none.
 fn protocol(number: u8) -> Option<&'static str> {
     match number {
@@ -132,34 +104,34 @@ fn digit(value: u64) -> u8 {
     }
 }
 
-fn zeek(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
+fn zeek(out: &mut Sheet, flow: &Flow, reason: Reason, facts: &Facts) {
     let number = flow.key.protocol();
     let is_connection = matches!(number, tcp::NUMBER | sctp::NUMBER);
-    let sides = &flow.sides;
-    out.text("ts", &mut when(flow.first));
-    out.text("uid", &mut |out| {
-        out.push(b'C');
+    let (sides, streams) = (&flow.sides, &flow.streams);
+    out.moment("ts", flow.first);
+    out.text("uid", |out| {
+        out.byte(b'C');
         let mut rest = facts.id;
         for _ in 0..11 {
-            out.push(digit(rest));
+            out.byte(digit(rest));
             rest /= 62;
         }
     });
-    out.text("id.orig_h", &mut address(facts.client.address));
+    out.ip("id.orig_h", facts.client.address);
     out.number("id.orig_p", facts.client.port.into());
-    out.text("id.resp_h", &mut address(facts.server.address));
+    out.ip("id.resp_h", facts.server.address);
     out.number("id.resp_p", facts.server.port.into());
-    out.text("proto", &mut word(protocol(number).unwrap_or("unknown_transport")));
+    out.word("proto", protocol(number).unwrap_or("unknown_transport"));
     out.number("ip_proto", number.into());
-    out.float("duration", seconds(flow.duration()));
+    out.seconds("duration", flow.duration());
     // The bytes of a TCP stream are told by its sequence numbers, so that each counts once.
-    let bytes = sides.map(|side| if number == tcp::NUMBER { side.stream.get() } else { side.payload.get() });
-    out.number("orig_bytes", bytes[0]);
-    out.number("resp_bytes", bytes[1]);
-    out.text("conn_state", &mut word(state::conn_state(flow)));
-    let missed = sides.map(|side| side.missed.get() + side.holes.len());
+    for ((name, side), stream) in ["orig_bytes", "resp_bytes"].into_iter().zip(sides).zip(streams) {
+        out.number(name, if number == tcp::NUMBER { stream.length.get() } else { side.payload.get() });
+    }
+    out.word("conn_state", state::conn_state(flow));
+    let missed = streams.map(|stream| stream.missed.get() + stream.holes.len());
     out.number("missed_bytes", missed[0] + missed[1]);
-    out.text("history", &mut |out| flow.history.write(out));
+    out.text("history", |out| flow.history.write(out.0));
     out.number("orig_pkts", sides[0].packets.get());
     out.number("orig_ip_bytes", sides[0].ip.get());
     out.number("resp_pkts", sides[1].packets.get());
@@ -171,25 +143,25 @@ fn zeek(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
             None => out.nothing(name),
         }
     }
-    out.text("community_id", &mut |out| out.extend_from_slice(&facts.community));
+    out.text("community_id", |out| out.0.extend_from_slice(&facts.community));
     out.number("orig_wire_bytes", sides[0].wire.get());
     out.number("resp_wire_bytes", sides[1].wire.get());
     for (name, at) in [("orig_missed_bytes", 0), ("resp_missed_bytes", 1)] {
         if is_connection { out.number(name, missed[at]) } else { out.nothing(name) }
     }
-    for (name, side) in ["orig_retransmitted", "resp_retransmitted"].into_iter().zip(sides) {
-        if number == tcp::NUMBER { out.number(name, side.again.into()) } else { out.nothing(name) }
+    for (name, stream) in ["orig_retransmitted", "resp_retransmitted"].into_iter().zip(streams) {
+        if number == tcp::NUMBER { out.number(name, stream.again.into()) } else { out.nothing(name) }
     }
     for (name, span) in ["resp_rtt", "orig_rtt"].into_iter().zip(handshake(flow)) {
         match span {
-            Some(span) => out.float(name, seconds(span)),
+            Some(span) => out.seconds(name, span),
             None => out.nothing(name),
         }
     }
     out.number("icmp_errors", flow.errors.into());
     out.number("tunnel_depth", flow.key.depth().into());
     out.flag("continued", flow.marks & CONTINUED != 0);
-    out.text("reason", &mut word(reason.name()));
+    out.word("reason", reason.name());
 }
 
 /// How long the side that was asked took to answer, and the other one to go on; ns.
@@ -197,12 +169,12 @@ fn handshake(flow: &Flow) -> [Option<u64>; 2] {
     flow.handshake.map(|span| (span > 0 && flow.is_timed()).then_some(u64::from(span) * 10))
 }
 
-fn eve(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
+fn eve(out: &mut Sheet, flow: &Flow, reason: Reason, facts: &Facts) {
     let number = flow.key.protocol();
-    out.text("timestamp", &mut when(flow.last));
+    out.moment("timestamp", flow.last);
     // As much as every reader of JSON takes for a whole number.
     out.number("flow_id", facts.id >> 11);
-    out.text("event_type", &mut word("flow"));
+    out.word("event_type", "flow");
     let (mut vlans, mut count) = ([0; 4], 0);
     for (place, id) in vlans.iter_mut().zip(flow.key.vlans()) {
         (*place, count) = (id, count + 1);
@@ -211,12 +183,12 @@ fn eve(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
         Some(vlans) if count > 0 => out.numbers("vlan", vlans),
         _ => out.nothing("vlan"),
     }
-    out.text("src_ip", &mut address(facts.client.address));
+    out.ip("src_ip", facts.client.address);
     match facts.icmp {
         Some(_) => out.nothing("src_port"),
         None => out.number("src_port", facts.client.port.into()),
     }
-    out.text("dest_ip", &mut address(facts.server.address));
+    out.ip("dest_ip", facts.server.address);
     match facts.icmp {
         Some(_) => out.nothing("dest_port"),
         None => out.number("dest_port", facts.server.port.into()),
@@ -225,9 +197,11 @@ fn eve(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
         icmpv6::NUMBER => Some("ipv6-icmp"),
         number => protocol(number),
     };
-    out.text("proto", &mut |out| match name {
-        Some(name) => out.extend(name.bytes().map(|byte| byte.to_ascii_uppercase())),
-        None => drop(write!(out, "{number:03}")),
+    out.text("proto", |out| match name {
+        Some(name) => out.0.extend(name.bytes().map(|byte| byte.to_ascii_uppercase())),
+        None => {
+            out.padded(number.into(), 3);
+        }
     });
     for (name, value) in
         ["icmp_type", "icmp_code"].into_iter().zip([facts.icmp.map(|i| i.0), facts.icmp.map(|i| i.1)])
@@ -242,11 +216,11 @@ fn eve(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
     out.number("pkts_toclient", flow.sides[1].packets.get());
     out.number("bytes_toserver", flow.sides[0].wire.get());
     out.number("bytes_toclient", flow.sides[1].wire.get());
-    out.text("start", &mut when(flow.first));
-    out.text("end", &mut when(flow.last));
+    out.moment("start", flow.first);
+    out.moment("end", flow.last);
     out.number("age", flow.duration() / 1_000_000_000);
-    out.text("state", &mut word(state::eve_state(flow)));
-    out.text("reason", &mut word(if reason == Reason::Evicted { "forced" } else { reason.name() }));
+    out.word("state", state::eve_state(flow));
+    out.word("reason", if reason == Reason::Evicted { "forced" } else { reason.name() });
     out.flag("alerted", false);
     out.close();
     let [client, server] = flow.flags;
@@ -255,7 +229,9 @@ fn eve(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
     for (name, flags) in [("tcp_flags", client | server), ("tcp_flags_ts", client), ("tcp_flags_tc", server)]
     {
         match is_tcp {
-            true => out.text(name, &mut |out| drop(write!(out, "{flags:02x}"))),
+            true => out.text(name, |out| {
+                out.hex(flags.into(), 2);
+            }),
             false => out.nothing(name),
         }
     }
@@ -263,5 +239,5 @@ fn eve(out: &mut impl Writer, flow: &Flow, reason: Reason, facts: &Facts) {
         if is_tcp { out.flag(name, (client | server) & bit != 0) } else { out.nothing(name) }
     }
     out.close();
-    out.text("community_id", &mut |out| out.extend_from_slice(&facts.community));
+    out.text("community_id", |out| out.0.extend_from_slice(&facts.community));
 }

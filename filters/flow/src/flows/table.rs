@@ -80,6 +80,19 @@ impl Table {
         self.index.hash(key)
     }
 
+    /// Has what is looked at first for a key of this hash fetched.
+    #[inline]
+    pub fn touch(&self, hash: u32) -> u64 {
+        self.index.touch(hash)
+    }
+
+    /// Has a flow fetched.
+    #[inline]
+    pub fn touch_flow(&self, id: u32, kind: Kind) -> u64 {
+        let flow = self.flows.get(id);
+        flow.touch() ^ if kind == Kind::Tcp { flow.touch_streams() } else { 0 }
+    }
+
     /// The flow that most likely has a key of this hash. Looks at the index alone.
     #[inline]
     pub fn guess(&self, hash: u32) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! What a segment of TCP does to its flow.
 
-use super::entry::{Flow, Side};
+use super::entry::{Flow, Stream};
 use super::history::Event;
 use super::packet::{ACK, FIN, Kind, RST, SYN, Seen};
 use super::state::End;
@@ -33,9 +33,9 @@ fn initial(flow: &Flow, side: usize) -> Option<u32> {
     if flow.flags[side] & SYN == 0 {
         return None;
     }
-    let Side { next, stream, .. } = flow.sides[side];
+    let Stream { next, length, .. } = flow.streams[side];
     let fin = u32::from(flow.history.has(Event::Fin, side));
-    Some(next.wrapping_sub(stream.get() as u32).wrapping_sub(1).wrapping_sub(fin))
+    Some(next.wrapping_sub(length.get() as u32).wrapping_sub(1).wrapping_sub(fin))
 }
 
 /// Notes what a segment does. The packet is counted already.
@@ -48,7 +48,7 @@ pub(super) fn segment(flow: &mut Flow, side: usize, seen: &Seen) {
         }
         if seen.flags & ACK != 0 {
             let other = 1 - side;
-            let missed = flow.sides[other].holes.acknowledge(seen.ack);
+            let missed = flow.streams[other].holes.acknowledge(seen.ack);
             miss(flow, other, missed);
         }
     } else if seen.payload > 0 {
@@ -96,10 +96,10 @@ fn sequence(flow: &mut Flow, side: usize, seen: &Seen) {
     let control = u32::from(seen.flags & SYN != 0) + u32::from(seen.flags & FIN != 0);
     let (payload, len) = (seen.payload, seen.payload + control);
     let is_started = flow.is_started(side);
-    let it = &mut flow.sides[side];
+    let it = &mut flow.streams[side];
     if !is_started {
         it.next = seen.seq.wrapping_add(len);
-        it.stream.add(payload);
+        it.length.add(payload);
         flow.set_started(side);
         return;
     }
@@ -107,12 +107,12 @@ fn sequence(flow: &mut Flow, side: usize, seen: &Seen) {
     let mut missed = 0;
     if ahead == 0 {
         it.next = it.next.wrapping_add(len);
-        it.stream.add(payload);
+        it.length.add(payload);
     } else if ahead <= WINDOW {
         missed = it.holes.open(it.next, ahead);
         it.next = seen.seq.wrapping_add(len);
-        it.stream.add(ahead);
-        it.stream.add(payload);
+        it.length.add(ahead);
+        it.length.add(payload);
     } else if ahead < 0u32.wrapping_sub(WINDOW) || len == 0 {
         // Out of any window, or a bare ACK that comes late.
     } else if ahead == u32::MAX && payload <= 1 && control == 0 {
@@ -124,7 +124,7 @@ fn sequence(flow: &mut Flow, side: usize, seen: &Seen) {
         missed = given_up;
         it.next = it.next.wrapping_add(more);
         // What is new at the end is the FIN, if there is one.
-        it.stream.add(more.saturating_sub(u32::from(seen.flags & FIN != 0)));
+        it.length.add(more.saturating_sub(u32::from(seen.flags & FIN != 0)));
         if filled + more < len {
             it.again = it.again.saturating_add(1);
             if payload > 0 {
@@ -138,7 +138,7 @@ fn sequence(flow: &mut Flow, side: usize, seen: &Seen) {
 /// Notes that so many bytes of a side will not come.
 fn miss(flow: &mut Flow, side: usize, bytes: u32) {
     if bytes > 0 {
-        flow.sides[side].missed.add(bytes);
+        flow.streams[side].missed.add(bytes);
         flow.history.note(Event::Gap, side);
     }
 }

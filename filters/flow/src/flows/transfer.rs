@@ -7,7 +7,7 @@ use sluice_wire::decode::{icmpv4, icmpv6};
 use sluice_wire::flow;
 
 use super::count::Count;
-use super::entry::{Flow, Side};
+use super::entry::{Flow, Side, Stream};
 use super::history::History;
 use super::holes::Holes;
 use super::key::Key;
@@ -50,11 +50,11 @@ pub(super) fn write<'a>(flows: impl Iterator<Item = &'a Flow>, state: &mut Vec<u
 fn write_flow(flow: &Flow, out: &mut Vec<u8>) {
     flow.key.words().iter().for_each(|word| out.extend(word.to_le_bytes()));
     [flow.first, flow.last].iter().for_each(|time| out.extend(time.to_le_bytes()));
-    for side in &flow.sides {
-        let counts = [side.packets, side.wire, side.ip, side.payload, side.stream, side.missed];
+    for (side, stream) in flow.sides.iter().zip(&flow.streams) {
+        let counts = [side.packets, side.wire, side.ip, side.payload, stream.length, stream.missed];
         counts.iter().for_each(|count| out.extend(count.get().to_le_bytes()));
-        let [(a, b), (c, d)] = side.holes.ranges();
-        [side.next, side.again, a, b, c, d].iter().for_each(|word| out.extend(word.to_le_bytes()));
+        let [(a, b), (c, d)] = stream.holes.ranges();
+        [stream.next, stream.again, a, b, c, d].iter().for_each(|word| out.extend(word.to_le_bytes()));
     }
     flow.handshake.iter().for_each(|span| out.extend(span.to_le_bytes()));
     let (words, seen) = flow.history.parts();
@@ -105,7 +105,7 @@ fn read_flow(rest: &mut &[u8]) -> Option<Flow> {
         *word = long(rest)?;
     }
     let (first, last) = (long(rest)? as i64, long(rest)? as i64);
-    let sides = [read_side(rest)?, read_side(rest)?];
+    let [(one, its), (other, others)] = [read_side(rest)?, read_side(rest)?];
     let handshake = [word(rest)?, word(rest)?];
     let letters = [word(rest)?, word(rest)?, word(rest)?, word(rest)?];
     let history = History::of(letters, [short(rest)?, short(rest)?]);
@@ -118,7 +118,8 @@ fn read_flow(rest: &mut &[u8]) -> Option<Flow> {
         key: Key::of_words(words),
         first,
         last,
-        sides,
+        sides: [one, other],
+        streams: [its, others],
         handshake,
         history,
         updates,
@@ -132,13 +133,13 @@ fn read_flow(rest: &mut &[u8]) -> Option<Flow> {
     Some(flow)
 }
 
-fn read_side(rest: &mut &[u8]) -> Option<Side> {
+fn read_side(rest: &mut &[u8]) -> Option<(Side, Stream)> {
     let mut counts = [Count::default(); 6];
     for count in &mut counts {
         count.add(long(rest)?);
     }
-    let [packets, wire, ip, payload, stream, missed] = counts;
+    let [packets, wire, ip, payload, length, missed] = counts;
     let (next, again) = (word(rest)?, word(rest)?);
     let holes = Holes::of([(word(rest)?, word(rest)?), (word(rest)?, word(rest)?)]);
-    Some(Side { packets, wire, ip, payload, stream, missed, next, again, holes })
+    Some((Side { packets, wire, ip, payload }, Stream { length, missed, next, again, holes }))
 }
