@@ -6,6 +6,7 @@
 
 mod conduct;
 mod page;
+mod shards;
 
 use std::fmt;
 

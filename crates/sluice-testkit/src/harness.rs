@@ -153,9 +153,14 @@ impl Harness {
 
     /// A component with these options.
     pub fn new(component: &'static Component, options: Value) -> Result<Self, Error> {
+        Self::shard(component, options, Shard::ONLY)
+    }
+
+    /// One of several instances.
+    pub fn shard(component: &'static Component, options: Value, shard: Shard) -> Result<Self, Error> {
         let prepared = (component.prepare)(options).map_err(Error::Options)?;
         let ports = prepared.ports();
-        let stage = prepared.instance(Shard::ONLY)?;
+        let stage = prepared.instance(shard)?;
         let notices = Arc::new(Notices::default());
         let errors = ports.output(sluice_core::ERRORS);
         let reporter = Arc::clone(&notices) as Arc<dyn Reporter>;

@@ -6,8 +6,10 @@ use sluice_wire::checksum;
 
 use crate::Random;
 
+mod fragment;
 mod tunnel;
 
+pub use fragment::fragments;
 pub use tunnel::{Tunnel, tunnel};
 
 /// The MAC address that [`ethernet`] frames come from.

@@ -67,6 +67,15 @@ register! {
 }
 
 register! {
+    /// Drops every second item of whatever comes to it, and not of each flow.
+    ///
+    /// ```yaml
+    /// - filter: unkeyed
+    /// ```
+    filter unkeyed(halves), Keyed, drops [LOST]
+}
+
+register! {
     /// Panics.
     ///
     /// ```yaml
@@ -174,6 +183,7 @@ fn bad_conduct_is_found() {
             "`finish` left 1 items held back",
         ],
     );
+    names(&broken("unkeyed"), &["it is keyed, and in 3 shards it drops"]);
     names(&broken("panics"), &["it panicked: on purpose"]);
 }
 

@@ -1,4 +1,4 @@
-//! Nothing is allocated per packet of a flow that is known.
+//! Nothing is allocated per packet of a flow that is known, nor per packet that is no fragment.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -35,12 +35,11 @@ fn at_most_two_allocations_a_batch() {
     let registry = Registry::collect().unwrap();
     let frames = traffic::mixture(64, 1);
     let (pools, info) = (sluice_testkit::pools(), Arc::new(CaptureInfo::of(LinkType::ETHERNET)));
-    for tunnels in [0, 2] {
-        let yaml = format!("- filter: flows\n  tunnels: {tunnels}");
-        let mut flows = Harness::from_yaml(&registry, &yaml).unwrap();
+    for yaml in ["{filter: flows}", "{filter: flows, tunnels: 2}", "{filter: defragment}"] {
+        let mut filter = Harness::from_yaml(&registry, &format!("- {yaml}")).unwrap();
         let mut run = |batches: usize, packets: usize| {
             for _ in 0..batches {
-                flows.feed(batch(&pools, &info, &frames, packets), |_, _| {}).unwrap();
+                filter.feed(batch(&pools, &info, &frames, packets), |_, _| {}).unwrap();
             }
         };
         run(2, 2 * PACKETS);

@@ -11,7 +11,7 @@ use sluice_core::{
 };
 use sluice_wire::link::LinkType;
 
-use super::redirect;
+use super::{redirect, shards};
 use crate::{Error, Harness, Outcome, Packets, Random, pools, records, traffic};
 
 /// How many items a huge batch has.
@@ -39,6 +39,9 @@ pub(super) fn check(component: &'static Component, mut options: Value) -> Vec<St
             Err(error) => broken.push(format!("the example cannot be made: {error}")),
             Ok(harness) if component.kind == Kind::Source => source(harness, &mut broken),
             Ok(harness) => feed(component, options.clone(), harness, &mut broken),
+        }
+        if component.parallelism == Parallelism::Keyed && component.kind == Kind::Filter {
+            shards::check(component, &options, &mut broken);
         }
         broken
     };
@@ -204,7 +207,7 @@ fn ordinals(batch: &Batch) -> Box<dyn Iterator<Item = u64> + '_> {
     }
 }
 
-fn renumber(batch: &mut Batch, next: &mut u64) {
+pub(super) fn renumber(batch: &mut Batch, next: &mut u64) {
     let mut number = |ordinal: &mut u64, time: &mut i64| {
         (*ordinal, *time) = (*next, *next as i64 * 1_000_000);
         *next += 1;
@@ -227,7 +230,7 @@ fn contents(batch: &Batch) -> Vec<Vec<u8>> {
 }
 
 /// What an input of this type is fed with.
-fn batches(input: PortType) -> Vec<(&'static str, Batch)> {
+pub(super) fn batches(input: PortType) -> Vec<(&'static str, Batch)> {
     let mut all = Vec::new();
     if input != PortType::Records {
         for (name, mut batch) in packet_batches() {
@@ -239,6 +242,20 @@ fn batches(input: PortType) -> Vec<(&'static str, Batch)> {
     }
     if matches!(input, PortType::Records | PortType::Any) {
         all.extend(record_batches().into_iter().map(|(name, batch)| (name, Batch::Records(batch))));
+    }
+    all
+}
+
+/// Packets in fragments, which come mixed with others; some do not come.
+fn fragments(seed: u64) -> Vec<Vec<u8>> {
+    let mut random = Random::new(seed);
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    for (frame, id) in traffic::mixture(300, seed).iter().zip(0..) {
+        for piece in traffic::fragments(frame, 8 * (1 + random.below(8)), id) {
+            if random.below(40) > 0 {
+                all.insert(all.len() - random.below(all.len().min(20) + 1), piece);
+            }
+        }
     }
     all
 }
@@ -266,6 +283,7 @@ fn packet_batches() -> Vec<(&'static str, PacketBatch)> {
         ("good packets", frames(mixture.clone())),
         ("shared packets", frames(mixture.clone())),
         ("packets without bytes", frames(vec![Vec::new(); 3])),
+        ("fragments", frames(fragments(8))),
         ("malformed packets", frames(traffic::malformed(4_000, 5))),
         ("shared malformed packets", frames(traffic::malformed(400, 6))),
         ("packets with flags and odd lengths", flagged.build()),
