@@ -107,6 +107,28 @@ fn main() -> io::Result<()> {
         put(folder, "decoder", format!("frame-{at:02}"), &[&[0, 1, 0, 0], &frame[..]].concat())?;
         put(folder, "rewrite", format!("frame-{at:02}"), &[&[at as u8, 0], &frame[..]].concat())?;
     }
+    // Three fragments of one datagram in each order, and with each set of options; one that overlaps; a frame in fragments.
+    for (at, order) in [[0, 1, 2], [2, 0, 1], [1, 2, 0], [0, 2, 1]].iter().enumerate() {
+        for version in 0..2u8 {
+            let step = |piece: &u8| [32 | version, 1, 2 * 2 * piece | u8::from(*piece < 2), 16];
+            let steps: Vec<u8> = order.iter().flat_map(step).collect();
+            let whole = [&[at as u8][..], &steps].concat();
+            put(folder, "defragment", format!("order-{at}-{version}"), &whole)?;
+            let overlap = [32 | version, 1, 1 | 2, 16];
+            let whole = [&[at as u8 + 4][..], &steps[..8], &overlap, &[39], &steps[8..]].concat();
+            put(folder, "defragment", format!("overlap-{at}-{version}"), &whole)?;
+        }
+    }
+    for (at, frame) in frames[..8].iter().enumerate() {
+        let pieces = traffic::fragments(frame, 16, 9);
+        let pieces = pieces.iter().map(|piece| [&[37, piece.len() as u8][..], piece].concat());
+        put(
+            folder,
+            "defragment",
+            format!("frame-{at}"),
+            &[vec![0], pieces.collect::<Vec<_>>().concat()].concat(),
+        )?;
+    }
     // The other link types begin with the IP header, or with one of their own that is as short as a few bytes.
     for (link, head) in [
         (101u16, &[][..]),
