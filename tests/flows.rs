@@ -178,7 +178,7 @@ fn a_capture_gives_the_same_flows_as_json_and_as_csv() {
          - {sink: pcap_file, path: in.pcap}\n",
     );
     assert_eq!(folder.sluice(&["run", "--quiet", "make.yaml"]).code, 0);
-    for names in ["zeek", "eve"] {
+    for names in ["zeek", "eve", "ipfix"] {
         for format in ["json", "csv"] {
             let args = [format!("names={names}"), format!("format={format}"), format!("output=out.{format}")];
             let args = [

@@ -92,8 +92,8 @@ sluice_core::register! {
     ///
     /// ## See also
     ///
-    /// `count`, which counts by any key; `defragment`, which puts fragments together; the sinks `file` and `stdout` with `format: json` or `format: csv`; the pipeline
-    /// `pcap-flows`.
+    /// `count`, which counts by any key; `defragment`, which puts fragments together; the sinks `file` and `stdout` with `format: json` or `format: csv`; the sink
+    /// `ipfix`, which wants `names: ipfix`; the pipeline `pcap-flows`.
     filter flows(prepare), Keyed, drops [TRACKED, NO_FLOW]
 }
 
@@ -164,6 +164,10 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         if time == Some(Duration(0)) {
             return Err(OptionError::at(name, "expected a time above 0"));
         }
+    }
+    if names == Names::Ipfix && update.is_some() {
+        return Err(OptionError::at("update", "`update` and `names: ipfix` exclude each other")
+            .help("its counters tell what came since the last record, so cut long flows with `active`"));
     }
     let timeouts = timeouts.compile()?;
     let nanoseconds = |time: Duration| i64::try_from(time.0).unwrap_or(i64::MAX);

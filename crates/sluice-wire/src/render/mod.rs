@@ -13,7 +13,7 @@ mod tree;
 pub use json::json;
 pub use line::{Digits, LineOptions, line};
 pub use text::Text;
-pub use time::{Civil, civil};
+pub use time::{Civil, civil, rfc3339};
 pub use tree::tree;
 
 use crate::decode::{be16, ipv4, ipv6ext};

@@ -1,4 +1,6 @@
-//! The fields of a record: those of Zeek's conn.log, or those of Suricata's EVE.
+//! The fields of a record: those of Zeek's conn.log, of Suricata's EVE, or of IPFIX.
+
+mod ipfix;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,6 +21,8 @@ pub(super) enum Names {
     Zeek,
     /// As in an event of the type `flow` in the EVE log of Suricata: `src_ip`, `flow` with `pkts_toserver` and so on.
     Eve,
+    /// As the information elements of IPFIX: `sourceIPv4Address`, `octetDeltaCount`, `reverseOctetDeltaCount` and so on.
+    Ipfix,
 }
 
 impl Names {
@@ -27,6 +31,7 @@ impl Names {
         match self {
             Names::Zeek => zeek(out, flow, reason, &facts),
             Names::Eve => eve(out, flow, reason, &facts),
+            Names::Ipfix => ipfix::write(out, flow, reason, &facts),
         }
     }
 }
@@ -169,11 +174,15 @@ fn handshake(flow: &Flow) -> [Option<u64>; 2] {
     flow.handshake.map(|span| (span > 0 && flow.is_timed()).then_some(u64::from(span) * 10))
 }
 
+/// As much of an identifier as every reader of JSON takes for a whole number.
+fn short(id: u64) -> u64 {
+    id >> 11
+}
+
 fn eve(out: &mut Sheet, flow: &Flow, reason: Reason, facts: &Facts) {
     let number = flow.key.protocol();
     out.moment("timestamp", flow.last);
-    // As much as every reader of JSON takes for a whole number.
-    out.number("flow_id", facts.id >> 11);
+    out.number("flow_id", short(facts.id));
     out.word("event_type", "flow");
     let (mut vlans, mut count) = ([0; 4], 0);
     for (place, id) in vlans.iter_mut().zip(flow.key.vlans()) {

@@ -436,3 +436,40 @@ proptest! {
         prop_assert_eq!(expected, all);
     }
 }
+
+#[test]
+fn records_of_ipfix_have_its_elements_for_both_directions() {
+    let (a, b) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+    let mut answer = traffic::echo(b, a, 7);
+    answer[34] = 0;
+    let packets = Packets::new()
+        .frame(traffic::udp("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:6000".parse().unwrap(), b"hello"))
+        .frame(traffic::udp("10.0.0.2:6000".parse().unwrap(), "10.0.0.1:5000".parse().unwrap(), b"you"))
+        .frame(traffic::vlan(
+            9,
+            &traffic::udp("[fd00::1]:5353".parse().unwrap(), "[ff02::fb]:5353".parse().unwrap(), b"who"),
+        ))
+        .frame(traffic::echo(a, b, 7))
+        .frame(answer);
+    let fields = "sourceIPv4Address destinationIPv4Address sourceIPv6Address sourceTransportPort \
+                  destinationTransportPort protocolIdentifier ipVersion octetDeltaCount packetDeltaCount \
+                  reverseOctetDeltaCount reversePacketDeltaCount layer2OctetDeltaCount icmpTypeCodeIPv4 \
+                  reverseIcmpTypeCodeIPv4 dot1qVlanId tcpControlBits flowEndReason";
+    let mut told = told_as("  names: ipfix", &packets, fields);
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "- - fd00::1 5353 5353 17 6 51 1 0 0 69 - - 9 - 4",
+            "10.0.0.1 10.0.0.2 - - - 1 4 36 1 36 1 50 2048 0 - - 4",
+            "10.0.0.1 10.0.0.2 - 5000 6000 17 4 33 1 31 1 47 - - - - 4",
+        ]
+    );
+}
+
+#[test]
+fn counters_of_ipfix_are_no_sums_of_what_was_told_before() {
+    let refused = harness("  names: ipfix\n  update: 1s").err().map(|e| e.to_string());
+    assert!(refused.is_some_and(|text| text.contains("exclude each other")));
+    assert!(harness("  names: ipfix\n  active: 1s").is_ok());
+}
