@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alloc;
 mod build;
 pub mod compliance;
 pub mod golden;

@@ -1,5 +1,6 @@
 // Counts the packets and bytes of a capture file per 5-tuple, both directions together, by the fastest way that gopacket
-// has: one set of layers that is decoded into again and again, found by number, over bytes that are not copied.
+// has: one set of layers that is decoded into again and again, found by number, and one
+// buffer that packets are read into.
 //
 // Packets come from gopacket's own reader of pcap files, over a large buffer and without an allocation per packet, or with
 // `libpcap` from its binding to that library.

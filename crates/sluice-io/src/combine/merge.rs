@@ -107,9 +107,8 @@ impl Copies {
         if let Some(frame) = frame
             && let Some(place) = slab.append(batch.headroom(frame)).and(slab.append(batch.data(frame)))
         {
-            let mut copy = Frame::new(place.start as u32, frame.captured());
-            (copy.ordinal, copy.time, copy.wire) = (ordinal, frame.time, frame.wire);
-            (copy.mark, copy.flags, copy.fcs_len) = (frame.mark, frame.flags, frame.fcs_len);
+            let mut copy = frame.moved_to(place.start as u32);
+            copy.ordinal = ordinal;
             copy.interface = lane.place.interface(frame.interface);
             self.frames.push(copy);
         }

@@ -43,6 +43,8 @@ use crate::flow;
 use crate::layers::{DEFAULT_TUNNELS, Layers, MAX_HEADERS, NONE, Proto, Stop, flag};
 use crate::link::LinkType;
 
+pub(crate) use common::flow4;
+
 /// What a header says about the one after it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Next {
@@ -407,12 +409,6 @@ fn other_link(link: LinkType, cursor: &mut Cursor<'_>) -> Step {
         _ if link.is_raw_ip() => cursor.ip(),
         _ => Err(Stop::Unsupported),
     }
-}
-
-/// See [`flow::Compact::of_frame`].
-#[inline]
-pub(crate) fn flow4(frame: &[u8]) -> Option<flow::Compact> {
-    common::flow4(frame)
 }
 
 /// Finds the headers of the IP packet that an ICMP error quotes at `at`, up to `end`.

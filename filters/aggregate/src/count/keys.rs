@@ -69,9 +69,9 @@ impl Staged {
     }
 
     #[inline]
-    fn flow(&mut self, flow: Compact, frame: &Frame) {
+    fn flow(&mut self, flow: Compact, hash: u64, frame: &Frame) {
         self.keys.extend_from_slice(&compact(flow));
-        self.items.push(item(frame, flow.hash()));
+        self.items.push(item(frame, hash));
     }
 }
 
@@ -110,7 +110,7 @@ impl Keys {
     ) -> bool {
         let wanted = self.is_flow && link.is_ethernet();
         let flow = if wanted { Compact::of_frame(data) } else { None };
-        flow.map(|flow| staged[0].flow(flow, frame)).is_some()
+        flow.map(|flow| staged[0].flow(flow, flow.hash(), frame)).is_some()
     }
 
     /// Puts the keys that a packet counts under into `staged`: narrow ones first, wide ones second.
@@ -119,7 +119,7 @@ impl Keys {
         if self.is_flow
             && let Some(flow) = Compact::of(packet.data, packet.layers)
         {
-            return staged[0].flow(flow, packet.frame);
+            return staged[0].flow(flow, packet.layers.flow_hash(), packet.frame);
         }
         if self.has_ends || self.has_levels {
             return self.stage_all(packet, staged);
