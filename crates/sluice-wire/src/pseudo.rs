@@ -120,6 +120,7 @@ impl Iterator for Routes<'_> {
 }
 
 /// Where the outermost IP packet ends by its own account, which may be past what was captured.
+#[inline]
 pub(crate) fn claimed_end(frame: &[u8], layers: &Layers) -> usize {
     let claimed = match layers.network() {
         Some((Proto::Ipv4, at)) => {

@@ -101,7 +101,7 @@ fn ports(data: &[u8], layers: &Layers, protocol: u8) -> (u16, u16, u8) {
 }
 
 /// The key of a packet with these layers, and whether the lower end sent it.
-#[inline]
+#[inline(always)]
 fn key_of(data: &[u8], layers: &Layers, place: Place) -> Option<(Key, bool, bool)> {
     let (from, to, v6) = key::addresses(data, layers)?;
     let protocol = layers.ip_protocol()?;
@@ -114,7 +114,7 @@ fn key_of(data: &[u8], layers: &Layers, place: Place) -> Option<(Key, bool, bool
 }
 
 /// Reads a packet; `None` when it has no IP header.
-#[inline]
+#[inline(always)]
 pub(super) fn read(frame: &Frame, data: &[u8], layers: &Layers, place: Place) -> Option<Seen> {
     let (_, network) = layers.network()?;
     let end = layers.claimed_end(data);
