@@ -22,6 +22,7 @@ mod renewal;
 mod slab;
 mod stage;
 pub mod tape;
+pub mod view;
 
 pub use batch::{Batch, Credit, Credits, Marker, Message, Payload, Pools, Stamp};
 pub use capture::{
@@ -41,6 +42,7 @@ pub use stage::{
     ERRORS, Filter, MAIN, Next, Port, PortType, Ports, Prepared, Progress, Shard, Sink, Source, Stage,
     prepared,
 };
+pub use view::View;
 
 #[doc(hidden)]
 pub use inventory;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use crate::{Batch, Error, Key, Output};
+use crate::{Batch, Error, Key, Output, View};
 
 /// What a port carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,6 +238,15 @@ pub trait Filter: Send {
     /// How many items it holds back now; part of the accounting law.
     fn held(&self) -> u64 {
         0
+    }
+
+    /// What it shows of itself. Called on the thread of the instance between two calls, when somebody asks; once before the
+    /// first batch, where `None` says that there will never be anything to see; and once before `finish`. The runtime adds
+    /// up what the instances of a stage show.
+    ///
+    /// Batches wait meanwhile: the work is bounded, and never a walk over all that is kept.
+    fn view(&self) -> Option<View> {
+        None
     }
 
     /// Takes the state of every key whose hash lies in `group` out of this instance and appends it to `state`, for

@@ -20,6 +20,7 @@ use crate::outlet::{Bypass, EdgeCounters, Outlet};
 use crate::plan::{PipePlan, Plan, SegmentPlan, Target, is_stateless};
 use crate::segment::Thread;
 use crate::snapshot::{Memory, PipeSnapshot, Snapshot, StageSnapshot, State};
+use crate::views::{Slot, StageViews, Views};
 
 /// All that a run needs.
 pub(crate) struct Built {
@@ -63,8 +64,8 @@ impl Body {
     }
 }
 
-/// One instance: its stage and counters.
-type Instance = (Stage, Arc<Counters>);
+/// One instance: its stage, its counters and where its view is left.
+type Instance = (Stage, Arc<Counters>, Arc<Slot>);
 
 impl Built {
     /// Makes everything. Instances are made sources first and sinks last, so that a missing input is found before an
@@ -74,16 +75,21 @@ impl Built {
         reporter: &Arc<dyn Reporter>,
         began: Instant,
         measured: bool,
+        viewed: bool,
     ) -> Result<Self, Failure> {
         let cpus = Cpus::new(&pipeline.execution.pin)?;
         let plan = Plan::new(pipeline, cpus.count());
         let stages = &pipeline.stages;
-        let mut instances = instances(stages, &plan)?;
+        let mut instances = instances(stages, &plan, viewed)?;
         let latency = measured.then(|| Arc::new(Latency::new(began)));
         let watch = Watch {
             stages: instances
                 .iter()
-                .map(|of| of.iter().map(|(_, counters)| Arc::clone(counters)).collect())
+                .map(|of| of.iter().map(|(_, counters, _)| Arc::clone(counters)).collect())
+                .collect(),
+            slots: instances
+                .iter()
+                .map(|of| of.iter().rev().map(|(_, _, slot)| Arc::clone(slot)).collect())
                 .collect(),
             pipes: plan.pipes.iter().map(|_| Arc::default()).collect(),
             plan: plan.clone(),
@@ -110,7 +116,7 @@ impl Built {
                 let mut cells = Vec::new();
                 for cell in &segment.cells {
                     let spec = &stages[cell.stage];
-                    let Some((stage, counters)) = instances[cell.stage].pop() else { continue };
+                    let Some((stage, counters, slot)) = instances[cell.stage].pop() else { continue };
                     cells.push(Cell {
                         id: spec.id.as_str().into(),
                         stage,
@@ -125,6 +131,7 @@ impl Built {
                         keeps_parts: is_stateless(spec) || segment.threads > 1 || segment.shard.is_some(),
                         on_error: spec.on_error,
                         counters,
+                        slot,
                         watermarks: watermarks(&segment.sources),
                         failed: None,
                         emitted: Vec::new(),
@@ -147,6 +154,7 @@ impl Built {
                         .collect(),
                     times: Times::new(began),
                     latency: latency.clone(),
+                    shown: 0,
                 };
                 let body = Body { thread, source: segment.source, cpu: cpus.of(threads.len()) };
                 threads.push((name(segment, stages, worker), body));
@@ -157,13 +165,18 @@ impl Built {
 }
 
 /// Makes all instances of all stages. Threads pop them off the end, so the first thread gets the last one.
-fn instances(stages: &[StageSpec], plan: &Plan) -> Result<Vec<Vec<Instance>>, Failure> {
+fn instances(stages: &[StageSpec], plan: &Plan, viewed: bool) -> Result<Vec<Vec<Instance>>, Failure> {
     let mut made: Vec<Vec<Instance>> = stages.iter().map(|_| Vec::new()).collect();
     let mut threads = vec![0; stages.len()];
     for segment in &plan.segments {
         segment.cells.iter().for_each(|cell| threads[cell.stage] += segment.threads as u32);
     }
     for kind in Kind::ALL {
+        // Before an output is touched.
+        if kind == Kind::Sink && viewed && !made.iter().flatten().any(|(_, _, slot)| slot.shows()) {
+            let message = "no stage of this pipeline has a view".to_owned();
+            return Err(Failure { stage: String::new(), message, panicked: false });
+        }
         let stages = stages.iter().zip(&threads).zip(&mut made);
         for ((spec, &of), made) in stages.filter(|((spec, _), _)| spec.component.kind == kind) {
             for index in (0..of).rev() {
@@ -172,7 +185,9 @@ fn instances(stages: &[StageSpec], plan: &Plan) -> Result<Vec<Vec<Instance>>, Fa
                     message: error.to_string(),
                     panicked: false,
                 })?;
-                made.push((stage, Arc::new(Counters::new(spec.component.drops.len()))));
+                let view = if let Stage::Filter(filter) = &stage { filter.view() } else { None };
+                let counters = Counters::new(spec.component.drops.len());
+                made.push((stage, Arc::new(counters), Arc::new(Slot::new(view))));
             }
         }
     }
@@ -183,7 +198,7 @@ fn instances(stages: &[StageSpec], plan: &Plan) -> Result<Vec<Vec<Instance>>, Fa
 fn signals(plan: &Plan, instances: &[Vec<Instance>]) -> Result<Vec<Vec<Signal>>, Failure> {
     let polls = |segment: &SegmentPlan| {
         let first = segment.cells.first().and_then(|cell| instances[cell.stage].first());
-        matches!(first, Some((Stage::Source(source), _)) if source.fd().is_some())
+        matches!(first, Some((Stage::Source(source), ..)) if source.fd().is_some())
     };
     let make = |segment: &SegmentPlan| match polls(segment) {
         true => Signal::with_eventfd(),
@@ -263,6 +278,8 @@ impl Ends {
 /// The counters of a run.
 pub(crate) struct Watch {
     stages: Vec<Vec<Arc<Counters>>>,
+    /// In the order of the shards.
+    slots: Vec<Vec<Arc<Slot>>>,
     pipes: Vec<Arc<EdgeCounters>>,
     plan: Plan,
 }
@@ -280,11 +297,7 @@ impl Watch {
         let stages = pipeline.stages.iter().zip(&self.stages);
         let mut snapshot = Snapshot {
             pipeline: pipeline.name.clone(),
-            state: match (ended, control.is_stopping()) {
-                (true, _) => State::Ended,
-                (false, true) => State::Draining,
-                (false, false) => State::Running,
-            },
+            state: state(control, ended),
             seconds: elapsed.as_secs_f64(),
             memory: Memory { used: credits.used() as u64, limit: credits.limit() as u64 },
             stages: stages.map(|(spec, counters)| stage_snapshot(spec, counters, elapsed)).collect(),
@@ -305,6 +318,37 @@ impl Watch {
         };
         snapshot.name_bottleneck();
         snapshot
+    }
+
+    /// Asks the stages for their views and waits for them, but not long: of a stage that is in the middle of something, it is
+    /// the view that it left before.
+    pub fn ask(&self, pipeline: &Pipeline, control: &Control, elapsed: impl Fn() -> Duration) -> Views {
+        control.ask();
+        control.asked.wait(self.slots.iter().flatten().map(|slot| &**slot));
+        Views {
+            pipeline: pipeline.name.clone(),
+            state: state(control, false),
+            seconds: elapsed().as_secs_f64(),
+            stages: self.views(pipeline),
+        }
+    }
+
+    /// The views that the stages left last.
+    pub fn views(&self, pipeline: &Pipeline) -> Vec<StageViews> {
+        let stages = pipeline.stages.iter().zip(&self.slots);
+        let views = stages.map(|(spec, slots)| {
+            let shards = slots.iter().enumerate().filter_map(|(shard, slot)| slot.read(shard));
+            StageViews::new(&spec.id, spec.component.name, shards.collect())
+        });
+        views.filter(|stage| !stage.shards.is_empty()).collect()
+    }
+}
+
+fn state(control: &Control, ended: bool) -> State {
+    match (ended, control.is_stopping()) {
+        (true, _) => State::Ended,
+        (false, true) => State::Draining,
+        (false, false) => State::Running,
     }
 }
 

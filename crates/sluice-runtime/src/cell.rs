@@ -1,12 +1,14 @@
 //! A stage on its thread: gives it batches and markers, counts what it does, checks what it emits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sluice_config::OnError;
 use sluice_core::{Batch, Emitted, Error, Marker, Output, Payload, Stage, Stamp, Tally};
 
 use crate::counters::Counters;
 use crate::plan::Target;
+use crate::views::Slot;
 
 /// An output of a stage.
 pub(crate) struct Port {
@@ -28,6 +30,8 @@ pub(crate) struct Cell {
     pub keeps_parts: bool,
     pub on_error: OnError,
     pub counters: Arc<Counters>,
+    /// Where its view is left.
+    pub slot: Arc<Slot>,
     /// The latest watermark of each source that has not ended.
     pub watermarks: Vec<(u16, i64)>,
     /// Items dropped since the stage failed; `None` while it works.
@@ -64,7 +68,12 @@ impl Cell {
     }
 
     /// Tells the stage what a marker means to it.
-    pub fn mark(&mut self, source: u16, marker: Marker) -> Result<(), Error> {
+    pub fn mark(
+        &mut self,
+        source: u16,
+        marker: Marker,
+        elapsed: impl FnOnce() -> Duration,
+    ) -> Result<(), Error> {
         let known = self.watermarks.iter().position(|(s, _)| *s == source);
         match (marker, known) {
             (Marker::Watermark(time), Some(at)) => {
@@ -81,7 +90,12 @@ impl Cell {
             }
             (Marker::End, Some(at)) => {
                 self.watermarks.remove(at);
-                if self.watermarks.is_empty() { self.finish() } else { Ok(()) }
+                if !self.watermarks.is_empty() {
+                    return Ok(());
+                }
+                // The last one shows what there was before it was given out.
+                self.show(elapsed());
+                self.finish()
             }
             _ => Ok(()),
         }
@@ -95,6 +109,13 @@ impl Cell {
             Stage::Filter(filter) => filter.finish(&mut self.out),
             Stage::Sink(sink) => sink.finish(&mut self.out),
             Stage::Source(_) => Ok(()),
+        }
+    }
+
+    /// Leaves what the stage shows, `at` this time of the run.
+    pub fn show(&self, at: Duration) {
+        if let (Stage::Filter(filter), None) = (&self.stage, self.failed) {
+            self.slot.leave(filter.view(), at);
         }
     }
 

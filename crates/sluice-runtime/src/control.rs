@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sluice_core::Error;
 use sluice_queue::Signal;
 
+use crate::views::Asked;
+
 const RUNNING: u8 = 0;
 const STOPPING: u8 = 1;
 const ABORTED: u8 = 2;
@@ -38,11 +40,24 @@ pub(crate) struct Control {
     signals: Vec<Signal>,
     /// Not on any hot path: written once per failure.
     failures: Mutex<Vec<Failure>>,
+    /// What threads are asked to show.
+    pub asked: Asked,
 }
 
 impl Control {
     pub fn new(signals: Vec<Signal>) -> Self {
-        Self { state: AtomicU8::new(RUNNING), signals, failures: Mutex::new(Vec::new()) }
+        Self {
+            state: AtomicU8::new(RUNNING),
+            signals,
+            failures: Mutex::new(Vec::new()),
+            asked: Asked::default(),
+        }
+    }
+
+    /// Asks all stages for their views.
+    pub fn ask(&self) {
+        self.asked.ask();
+        self.signals.iter().for_each(Signal::wake);
     }
 
     /// Sources stop; what is in flight is drained.

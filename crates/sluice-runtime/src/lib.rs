@@ -8,7 +8,7 @@
 //! - `build`: instances, pipes, threads and counters for a plan.
 //! - `segment`: what one thread does; `inlet` and `outlet` are its two sides, `cell` a stage on it, `exchange` divides what
 //!   goes to shards.
-//! - `run`: starts the threads and looks after them; `socket` answers questions meanwhile.
+//! - `run`: starts the threads and looks after them; `socket` answers questions meanwhile, `views` is what stages show.
 //!
 //! Not for: this crate knows no component by name, reads no YAML and prints nothing.
 
@@ -26,9 +26,11 @@ mod run;
 mod segment;
 mod snapshot;
 mod socket;
+mod views;
 
 pub use control::Failure;
 pub use latency::Latencies;
-pub use run::{Options, ProgressFn, run};
+pub use run::{Options, ProgressFn, ViewFn, run};
 pub use snapshot::{Measured, Memory, Outcome, PipeSnapshot, Snapshot, StageSnapshot, State, Summary};
-pub use socket::status;
+pub use socket::{status, view};
+pub use views::{ShardView, StageViews, Views};

@@ -21,6 +21,7 @@ use crate::counters::process_cpu;
 use crate::latency::peak_memory;
 use crate::snapshot::{Measured, Outcome, Snapshot, Summary};
 use crate::socket::Socket;
+use crate::views::Views;
 
 /// How long threads may take to notice that the run was given up, before it is left to the end of the process.
 const GRACE: Duration = Duration::from_secs(2);
@@ -37,15 +38,20 @@ pub struct Options {
     pub measured: bool,
     /// Called again and again while the run goes on, this far apart.
     pub progress: Option<(Duration, ProgressFn)>,
+    /// Called with the views of the stages, this far apart. With it, a pipeline in which no stage has one is refused.
+    pub view: Option<(Duration, ViewFn)>,
 }
 
 /// Shows how far a run has come.
 pub type ProgressFn = Box<dyn FnMut(&Snapshot)>;
 
+/// Shows what the stages of a run show.
+pub type ViewFn = Box<dyn FnMut(&Views)>;
+
 impl Options {
     /// Tells this reporter, and nothing else.
     pub fn new(reporter: Arc<dyn Reporter>) -> Self {
-        Self { reporter, control: None, signals: false, measured: false, progress: None }
+        Self { reporter, control: None, signals: false, measured: false, progress: None, view: None }
     }
 }
 
@@ -61,7 +67,7 @@ pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure
         }
         None => None,
     };
-    let built = Built::new(pipeline, &options.reporter, began, options.measured)?;
+    let built = Built::new(pipeline, &options.reporter, began, options.measured, options.view.is_some())?;
     let Built { threads, control, watch, credits, latency } = built;
     let done =
         eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map(Arc::new).map_err(io::Error::from);
@@ -112,7 +118,8 @@ pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure
         cpu: (process_cpu() - cpu).as_secs_f64(),
         peak_memory: peak_memory().unwrap_or(0),
     });
-    Ok(Summary { outcome, failures, measured, snapshot })
+    let views = watch.views(pipeline);
+    Ok(Summary { outcome, failures, measured, views, snapshot })
 }
 
 /// Starts one thread; a panic inside fails the run.
@@ -161,6 +168,8 @@ impl Supervisor<'_> {
     ) {
         let mut give_up: Option<Instant> = None;
         let mut next_progress = Instant::now();
+        let mut next_view =
+            Instant::now() + self.options.view.as_ref().map_or(Duration::ZERO, |(every, _)| *every);
         while left.load(Ordering::Acquire) > 0 {
             let now = Instant::now();
             if self.control.is_aborted() && give_up.is_none_or(|at| at > now + GRACE) {
@@ -186,20 +195,25 @@ impl Supervisor<'_> {
                     false,
                 ));
             }
-            let wake =
-                give_up.into_iter().chain(self.options.progress.is_some().then_some(next_progress)).min();
+            if let Some((every, show)) = &mut self.options.view
+                && next_view <= now
+            {
+                next_view = now + *every;
+                show(&self.watch.ask(self.pipeline, self.control, || self.began.elapsed()));
+            }
+            let shows = [
+                self.options.progress.is_some().then_some(next_progress),
+                self.options.view.is_some().then_some(next_view),
+            ];
+            let wake = give_up.into_iter().chain(shows.into_iter().flatten()).min();
             let (asked, interrupted) =
                 wait(done, socket, signals, wake.map(|at| at.saturating_duration_since(now)));
             if asked && let Some(socket) = socket {
-                socket.serve(|| {
-                    self.watch.snapshot(
-                        self.pipeline,
-                        self.control,
-                        self.credits,
-                        self.began.elapsed(),
-                        false,
-                    )
-                });
+                let elapsed = || self.began.elapsed();
+                socket.serve(
+                    || self.watch.snapshot(self.pipeline, self.control, self.credits, elapsed(), false),
+                    || self.watch.ask(self.pipeline, self.control, elapsed),
+                );
             }
             for _ in 0..interrupted {
                 if self.control.is_stopping() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sluice_config::OnError;
 use sluice_core::{Credit, Credits, Emitted, Error, Marker, Message, Next, Payload, Pools, Stage, Stamp};
-use sluice_queue::Signal;
+use sluice_queue::{Readable, Signal};
 
 use crate::cell::Cell;
 use crate::control::{Control, Failure};
@@ -39,6 +39,8 @@ pub(crate) struct Thread {
     pub times: Times,
     /// Where the time that batches take is recorded, if anybody wants to know.
     pub latency: Option<Arc<Latency>>,
+    /// The last question for views that was answered.
+    pub shown: u64,
 }
 
 /// What a thread sleeps for, besides the end of the run.
@@ -59,6 +61,7 @@ impl Thread {
     pub fn run_source(&mut self, number: u16, credits: &Credits) -> Result<(), Stopped> {
         let mut stamp = Stamp::new(number, 0);
         loop {
+            self.show();
             if !credits.available() {
                 self.wait(Until::Credit(credits))?;
             }
@@ -130,6 +133,7 @@ impl Thread {
             cell.counters.publish_times(&self.times);
             cell.counters.publish_end(self.times.began.elapsed());
         }
+        self.control.asked.answer(u64::MAX, self.cells.iter().map(|cell| &*cell.slot));
     }
 
     /// Runs a segment that reads pipes.
@@ -138,6 +142,7 @@ impl Thread {
             if self.control.is_aborted() {
                 return Err(Stopped);
             }
+            self.show();
             match self.inlet.as_mut().map_or(Came::Closed, Inlet::next) {
                 Came::Message(message) => self.deliver_all(message)?,
                 Came::Nothing => {
@@ -149,6 +154,18 @@ impl Thread {
                 Came::Closed => return Ok(()),
             }
         }
+    }
+
+    /// Leaves what its stages show, if somebody asked.
+    fn show(&mut self) {
+        let question = self.control.asked.question();
+        if question == self.shown {
+            return;
+        }
+        self.shown = question;
+        let at = self.times.began.elapsed();
+        self.cells.iter().filter(|cell| cell.slot.shows()).for_each(|cell| cell.show(at));
+        self.control.asked.answer(question, self.cells.iter().map(|cell| &*cell.slot));
     }
 
     /// Gives what came in to every reader.
@@ -240,7 +257,9 @@ impl Thread {
                 (result, None)
             }
             Payload::Empty => (Ok(()), None),
-            Payload::Marker(marker) => (cell.mark(stamp.source, marker), Some(marker)),
+            Payload::Marker(marker) => {
+                (cell.mark(stamp.source, marker, || self.times.began.elapsed()), Some(marker))
+            }
         };
         let collected = cell.collect(marker.is_some());
         if let Err(error) = result.and(collected) {
@@ -329,14 +348,24 @@ impl Thread {
         }
     }
 
-    /// Sleeps until there is reason to go on.
+    /// Sleeps until there is reason to go on, and meanwhile shows its stages to whoever asks: none of them is in a call.
     fn wait(&mut self, until: Until<'_>) -> Result<(), Stopped> {
+        loop {
+            self.show();
+            if self.sleep(until)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sleeps until there is reason to go on, or until somebody asks for views, and then says no.
+    fn sleep(&mut self, until: Until<'_>) -> Result<bool, Stopped> {
         self.settle();
         let for_input = matches!(until, Until::Input | Until::Idle(_));
         self.waiting(if for_input { Wait::Input } else { Wait::Room });
-        let Self { signal, control, outlets, inlet, cells, .. } = self;
+        let Self { signal, control, outlets, inlet, cells, shown, .. } = self;
         // No short cuts in here: who is not asked does not wake us.
-        let ready = || {
+        let to_go_on = || {
             control.is_aborted()
                 | match until {
                     Until::Input => inlet.as_ref().is_none_or(Inlet::is_ready),
@@ -345,25 +374,28 @@ impl Thread {
                     Until::Credit(credits) => credits.replenished() | control.is_stopping(),
                 }
         };
+        let asked = || control.asked.question() != *shown;
+        let ready = || to_go_on() | asked();
         let source = cells
             .first()
             .and_then(|cell| if let Stage::Source(source) = &cell.stage { Some(source) } else { None });
         let waited = match (until, source.and_then(|source| source.fd())) {
-            (Until::Idle(deadline), Some(fd)) => signal.wait_readable(fd, deadline, ready).map(drop),
-            (Until::Idle(deadline), None) => {
-                signal.wait_until(deadline, ready);
-                Ok(())
+            (Until::Idle(deadline), Some(fd)) => {
+                signal.wait_readable(fd, deadline, ready).map(|why| why != Readable::Ready || to_go_on())
             }
+            (Until::Idle(deadline), None) => Ok(!signal.wait_until(deadline, ready) || to_go_on()),
             _ => {
                 signal.wait_until(None, ready);
-                Ok(())
+                Ok(to_go_on())
             }
         };
         self.waited();
         if self.control.is_aborted() {
             return Err(Stopped);
         }
-        waited.or_else(|source| self.broke(0, &Error::Io { doing: "wait for input".into(), source }))
+        waited.or_else(|source| {
+            self.broke(0, &Error::Io { doing: "wait for input".into(), source }).map(|()| true)
+        })
     }
 
     /// Before a wait: announces what was sent and what was taken, and publishes the counters.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::latency::Latencies;
+use crate::views::StageViews;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +164,9 @@ pub struct Summary {
     /// What it took, where that was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
+    /// What the stages showed last: when their input had ended, or else when somebody asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<StageViews>,
     /// The last counters.
     #[serde(flatten)]
     pub snapshot: Snapshot,

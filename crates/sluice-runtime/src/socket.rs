@@ -7,7 +7,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::Snapshot;
+use serde::de::DeserializeOwned;
+
+use crate::{Snapshot, Views};
 
 /// A client that neither asks nor reads is given up after this long.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -38,9 +40,9 @@ impl Socket {
     }
 
     /// Answers whoever waits. Trouble with a client is the client's.
-    pub fn serve(&self, snapshot: impl Fn() -> Snapshot) {
+    pub fn serve(&self, snapshot: impl Fn() -> Snapshot, views: impl Fn() -> Views) {
         while let Ok((client, _)) = self.listener.accept() {
-            drop(answer(client, &snapshot));
+            drop(answer(client, &snapshot, &views));
         }
     }
 
@@ -55,7 +57,11 @@ impl Drop for Socket {
     }
 }
 
-fn answer(client: UnixStream, snapshot: &impl Fn() -> Snapshot) -> io::Result<()> {
+fn answer(
+    client: UnixStream,
+    snapshot: &impl Fn() -> Snapshot,
+    views: &impl Fn() -> Views,
+) -> io::Result<()> {
     client.set_nonblocking(false)?;
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
@@ -63,8 +69,10 @@ fn answer(client: UnixStream, snapshot: &impl Fn() -> Snapshot) -> io::Result<()
     BufReader::new(&client).take(LONGEST_REQUEST).read_line(&mut request)?;
     let mut reply = match request.trim() {
         "status" => serde_json::to_string(&snapshot())?,
+        "view" => serde_json::to_string(&views())?,
         other => {
-            serde_json::json!({"error": format!("unknown request `{other}`: ask for `status`")}).to_string()
+            let error = format!("unknown request `{other}`: ask for `status` or `view`");
+            serde_json::json!({ "error": error }).to_string()
         }
     };
     reply.push('\n');
@@ -73,9 +81,18 @@ fn answer(client: UnixStream, snapshot: &impl Fn() -> Snapshot) -> io::Result<()
 
 /// Asks the run that answers at `path` for its counters.
 pub fn status(path: &Path) -> io::Result<Snapshot> {
+    ask(path, "status\n")
+}
+
+/// Asks the run that answers at `path` for what its stages show.
+pub fn view(path: &Path) -> io::Result<Views> {
+    ask(path, "view\n")
+}
+
+fn ask<T: DeserializeOwned>(path: &Path, request: &str) -> io::Result<T> {
     let mut server = UnixStream::connect(path)?;
     server.set_read_timeout(Some(Duration::from_secs(5)))?;
-    server.write_all(b"status\n")?;
+    server.write_all(request.as_bytes())?;
     let mut reply = String::new();
     server.read_to_string(&mut reply)?;
     serde_json::from_str(&reply).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
