@@ -2,6 +2,8 @@
 
 mod count;
 mod entry;
+mod gauges;
+mod heavy;
 mod history;
 mod holes;
 mod index;
@@ -26,10 +28,11 @@ use serde::Deserialize;
 use sluice_core::quantity::{Duration, Size};
 use sluice_core::{
     Batch, Error, Filter, Key, OptionError, Output, PacketBatch, PortRange, PortType, Ports, Prepared,
-    Reason, prepared,
+    Reason, View, prepared,
 };
 use sluice_wire::flow::vlans;
 
+use gauges::Gauges;
 use names::Names;
 use packet::{Place, Seen, Sender};
 use report::Report;
@@ -67,6 +70,10 @@ sluice_core::register! {
     /// retransmitted, unless it only asks whether the other side is alive. The handshake is timed when no packet of it
     /// came twice.
     ///
+    /// While it runs, it shows how many flows are in which state, how many begin and are closed in each second of packet time,
+    /// and how long handshakes take; with `top`, also which hosts have the most bytes. `sluice run --view` and `sluice view`
+    /// draw that. New are flows that begin; closed are connections of TCP and SCTP that both sides close or one resets.
+    ///
     /// ## Ports and drop reasons
     ///
     /// Takes packets with layers and gives records.
@@ -93,7 +100,7 @@ sluice_core::register! {
     /// ## See also
     ///
     /// `count`, which counts by any key; `defragment`, which puts fragments together; the sinks `file` and `stdout` with `format: json` or `format: csv`; the sink
-    /// `ipfix`, which wants `names: ipfix`; the pipeline `pcap-flows`.
+    /// `ipfix`, which wants `names: ipfix`; the pipelines `pcap-flows` and `connections`.
     filter flows(prepare), Keyed, drops [TRACKED, NO_FLOW]
 }
 
@@ -137,6 +144,19 @@ struct Options {
     /// The seed of the Community ID.
     #[serde(default)]
     community_seed: u16,
+    /// How many rows each list of the live view has: the hosts with the most bytes, the servers with the most half-open
+    /// connections, and the slowest handshakes. 0 keeps no lists, which is faster. 1024 hosts and servers are counted; with more
+    /// of them the count of a host is too high by up to its `error`, at most 1/1024 of all that was counted.
+    #[serde(default)]
+    #[schemars(range(max = 1000))]
+    top: usize,
+    /// What the live view calls a slow handshake: one that takes longer.
+    #[serde(default = "half_a_second")]
+    slow_handshake: Duration,
+}
+
+fn half_a_second() -> Duration {
+    Duration(500_000_000)
 }
 
 fn half_a_gigabyte() -> Size {
@@ -153,7 +173,21 @@ fn server_ports() -> Vec<PortRange> {
 }
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    let Options { names, memory, timeouts, active, update, server_ports, tunnels, community_seed } = options;
+    let Options {
+        names,
+        memory,
+        timeouts,
+        active,
+        update,
+        server_ports,
+        tunnels,
+        community_seed,
+        top,
+        slow_handshake,
+    } = options;
+    if top > 1000 {
+        return Err(OptionError::at("top", format!("`{top}` is not between 0 and 1000")));
+    }
     if memory.0 < LEAST {
         return Err(OptionError::at("memory", format!("`{memory}` is too little: expected at least 1MiB")));
     }
@@ -178,7 +212,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
     let key = if tunnels > 0 { Key::Host } else { Key::Flow };
     Ok(prepared::keyed(key, Ports::filter(PortType::Layers, PortType::Records), move |_| {
         Ok(Flows {
-            table: Table::new(Rules { timeouts, active, update, room }),
+            table: Table::new(Rules { timeouts, active, update, room }, Gauges::new(slow_handshake.0, top)),
             report: Report::new(names, community_seed),
             server_ports: Arc::clone(&server_ports),
             tunnels,
@@ -237,6 +271,7 @@ impl Flows {
 
     #[inline]
     fn stage(&mut self, seen: Seen, out: &mut Output) {
+        self.table.gauges.packet(&seen);
         let hash = self.table.hash(&seen.key);
         self.group.push((seen, hash, None));
         if self.group.len() >= GROUP {
@@ -298,6 +333,19 @@ impl Filter for Flows {
         self.expire(AT_ONCE, out);
         self.report.advance(watermark);
         Ok(())
+    }
+
+    fn view(&self) -> Option<View> {
+        let mut view = self.table.view();
+        for (name, reason) in [
+            ("timeout", table::Reason::Timeout),
+            ("reused", table::Reason::Reused),
+            ("active", table::Reason::Active),
+            ("evicted", table::Reason::Evicted),
+        ] {
+            view.figure("ended", name, "flows", self.report.told[reason as usize]);
+        }
+        Some(view)
     }
 
     fn export(&mut self, group: &RangeInclusive<u64>, state: &mut Vec<u8>) -> Result<(), Error> {

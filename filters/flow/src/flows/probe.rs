@@ -1,6 +1,7 @@
 //! The flow table by itself, for benchmarks.
 
 use super::entry::Flow;
+use super::gauges::Gauges;
 use super::key::{Common, Key};
 use super::packet::{Kind, SYN, Seen, Sender};
 use super::state::PHASES;
@@ -36,7 +37,7 @@ impl Probe {
     pub fn new() -> Self {
         let rules =
             Rules { timeouts: [i64::MAX; PHASES], active: None, update: None, room: u32::MAX as usize - 1 };
-        Self { table: Table::new(rules), group: Vec::new() }
+        Self { table: Table::new(rules, Gauges::new(u64::MAX, 0)), group: Vec::new() }
     }
 
     /// Counts a packet of the flow of this number, which begins with it if it is not there.

@@ -23,6 +23,8 @@ pub(super) struct Report {
     keys: Keys,
     /// The number of the next record.
     ordinal: u64,
+    /// How many flows were told of, for each reason.
+    pub told: [u64; 6],
     /// Records are not older than this.
     watermark: i64,
 }
@@ -36,6 +38,7 @@ impl Report {
             rows: Vec::new(),
             keys: Keys::default(),
             ordinal: 0,
+            told: [0; 6],
             watermark: i64::MIN,
         }
     }
@@ -47,6 +50,7 @@ impl Report {
 
     /// Takes a flow, and emits a batch when there are enough.
     pub fn add(&mut self, flow: &Flow, reason: Reason, out: &mut Output) {
+        self.told[reason as usize] += 1;
         self.sheet.begin();
         self.names.write(&mut self.sheet, flow, reason, self.seed);
         self.rows.push((self.sheet.end(), flow.last));

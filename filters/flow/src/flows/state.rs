@@ -37,12 +37,17 @@ impl End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
-    Opening,
+    /// Asked for, and not answered.
+    SynSent,
+    /// Answered, and the handshake is not done.
+    SynReceived,
     /// Data goes one way, and nothing was seen of the other.
     OneSided,
     Established,
     Closing,
     Closed,
+    /// One side has broken it off.
+    Reset,
     UdpUnanswered,
     Udp,
     IcmpUnanswered,
@@ -52,7 +57,7 @@ pub(super) enum Phase {
 }
 
 /// How many phases there are.
-pub(super) const PHASES: usize = 11;
+pub(super) const PHASES: usize = 13;
 
 impl Phase {
     /// The phase in which a flow is.
@@ -61,9 +66,11 @@ impl Phase {
         let both = flow.sides.iter().all(|side| side.packets.get() > 0);
         match flow.key.protocol() {
             tcp::NUMBER | sctp::NUMBER => match flow.ends {
-                [End::Reset, _] | [_, End::Reset] | [End::Closed, End::Closed] => Phase::Closed,
+                [End::Reset, _] | [_, End::Reset] => Phase::Reset,
+                [End::Closed, End::Closed] => Phase::Closed,
                 [End::Closed, _] | [_, End::Closed] => Phase::Closing,
-                [End::Asked | End::Agreed, _] | [_, End::Asked | End::Agreed] => Phase::Opening,
+                [End::Agreed, _] | [_, End::Agreed] => Phase::SynReceived,
+                [End::Asked, _] | [_, End::Asked] => Phase::SynSent,
                 _ if both => Phase::Established,
                 _ => Phase::OneSided,
             },
@@ -76,11 +83,17 @@ impl Phase {
         }
     }
 
+    /// Whether the handshake is under way.
+    pub fn is_half_open(self) -> bool {
+        matches!(self, Phase::SynSent | Phase::SynReceived)
+    }
+
     /// What is lost when a flow in this phase is given up.
     pub fn class(self) -> Class {
         match self {
-            Phase::Closed => Class::Over,
-            Phase::Opening
+            Phase::Closed | Phase::Reset => Class::Over,
+            Phase::SynSent
+            | Phase::SynReceived
             | Phase::OneSided
             | Phase::UdpUnanswered
             | Phase::IcmpUnanswered
@@ -122,7 +135,7 @@ pub(super) fn conn_state(flow: &Flow) -> &'static str {
 /// Suricata's word for how far a flow has come.
 pub(super) fn eve_state(flow: &Flow) -> &'static str {
     match flow.phase {
-        Phase::Closed => "closed",
+        Phase::Closed | Phase::Reset => "closed",
         Phase::Established | Phase::Closing | Phase::Udp | Phase::Icmp | Phase::Other => "established",
         _ => "new",
     }

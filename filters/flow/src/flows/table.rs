@@ -1,6 +1,9 @@
 //! All flows that live, and what a packet does to them.
 
+use sluice_core::View;
+
 use super::entry::{FLOW_BYTES, Flow, LATE};
+use super::gauges::Gauges;
 use super::history::Event;
 use super::index::{self, Index};
 use super::key::Key;
@@ -37,10 +40,12 @@ pub(super) struct Rules {
     pub room: usize,
 }
 
+/// How many bytes a flow takes.
+const EACH: u64 = (FLOW_BYTES + index::BYTES_PER_FLOW) as u64;
+
 /// How many flows fit into so many bytes.
 pub(super) fn room(bytes: u64) -> usize {
-    let each = (FLOW_BYTES + index::BYTES_PER_FLOW) as u64;
-    usize::try_from(bytes / each).unwrap_or(usize::MAX).min(u32::MAX as usize - 1)
+    usize::try_from(bytes / EACH).unwrap_or(usize::MAX).min(u32::MAX as usize - 1)
 }
 
 /// How many flows that are alive after all are passed by in search of one to give up.
@@ -56,10 +61,11 @@ pub(super) struct Table {
     clock: i64,
     /// How many flows were given up because there was no room.
     pub evicted: u64,
+    pub gauges: Gauges,
 }
 
 impl Table {
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: Rules, gauges: Gauges) -> Self {
         Self {
             rules,
             index: Index::new(),
@@ -68,7 +74,17 @@ impl Table {
             watermark: i64::MIN,
             clock: i64::MIN,
             evicted: 0,
+            gauges,
         }
+    }
+
+    /// What the flows add up to.
+    pub fn view(&self) -> View {
+        let mut view = self.gauges.view(self.clock);
+        let bytes = |flows: usize| (flows as u64).saturating_mul(EACH);
+        view.figure("memory", "used", "bytes", bytes(self.flows.len()));
+        view.figure("memory", "limit", "bytes", bytes(self.rules.room));
+        view
     }
 
     pub fn is_empty(&self) -> bool {
@@ -130,7 +146,7 @@ impl Table {
             None => true,
         });
         let id = found.unwrap_or_else(|| self.begin(seen, hash, by_ports, &mut tell));
-        let Self { rules, flows, wheel, clock, .. } = self;
+        let Self { rules, flows, wheel, clock, gauges, .. } = self;
         let flow = flows.get_mut(id);
         let age = seen.time.saturating_sub(flow.first);
         if rules.active.is_some_and(|active| age >= active) {
@@ -157,7 +173,9 @@ impl Table {
         *clock = seen.time.max(*clock);
         let phase = Phase::of(flow);
         if phase != flow.phase || flow.slot == NOWHERE {
+            let before = (flow.slot != NOWHERE).then_some(flow.phase);
             flow.phase = phase;
+            gauges.moved(flow, before, seen.time);
             let deadline = rules.deadline(flow, *clock);
             wheel.remove(flows, id);
             wheel.insert(flows, id, phase.class(), deadline);
@@ -221,6 +239,8 @@ impl Table {
 
     /// Lets go of a flow that the wheel does not have any more.
     fn forget(&mut self, id: u32, hash: u32) {
+        let flow = self.flows.get(id);
+        self.gauges.leave(flow, flow.phase);
         self.index.remove(hash, id);
         self.flows.free(id);
     }
@@ -243,6 +263,7 @@ impl Table {
     /// Puts in a flow that another table had. There may be more than there is room for until the next flow begins.
     pub fn put(&mut self, mut flow: Flow) {
         (flow.next, flow.prev, flow.slot) = (NONE, NONE, NOWHERE);
+        self.gauges.enter(&flow);
         let (class, deadline) = (flow.phase.class(), self.rules.deadline(&flow, self.clock));
         self.wheel.start(flow.last);
         let hash = self.index.hash(&flow.key);

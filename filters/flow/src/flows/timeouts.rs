@@ -73,11 +73,13 @@ impl Timeouts {
         let limit = self.idle.map_or(i64::MAX as u64, |idle| idle.0);
         let mut phases = [0; PHASES];
         for (phase, time) in [
-            (Phase::Opening, self.tcp_opening),
+            (Phase::SynSent, self.tcp_opening),
+            (Phase::SynReceived, self.tcp_opening),
             (Phase::OneSided, self.tcp_established),
             (Phase::Established, self.tcp_established),
             (Phase::Closing, self.tcp_closing),
             (Phase::Closed, self.tcp_closed),
+            (Phase::Reset, self.tcp_closed),
             (Phase::UdpUnanswered, self.udp_unanswered),
             (Phase::Udp, self.udp),
             (Phase::IcmpUnanswered, self.icmp),
