@@ -157,6 +157,7 @@ fn the_built_in_pipelines_pass_their_tests() {
     let told = succeeded(Folder::new().sluice(&["test"]));
     assert!(told.ends_with(" passed, 0 failed\n") && !told.starts_with('0'), "{told}");
     for name in [
+        "connections",
         "log-to-file",
         "pcap-anonymize",
         "pcap-rewrite",

@@ -93,6 +93,7 @@ fn prebuilt_pipelines() {
     ] {
         same_in_every_mode(&folder, args);
     }
+    same_lines_in_every_mode(&folder, &["connections", "input=in.pcap", "output=out.json"]);
     for names in ["names=zeek", "names=eve", "names=ipfix"] {
         same_lines_in_every_mode(&folder, &["pcap-flows", "input=in.pcap", "output=out.json", names]);
     }

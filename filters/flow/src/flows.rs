@@ -145,8 +145,8 @@ struct Options {
     #[serde(default)]
     community_seed: u16,
     /// How many rows each list of the live view has: the hosts with the most bytes, the servers with the most half-open
-    /// connections, and the slowest handshakes. 0 keeps no lists, which is faster. 1024 hosts and servers are counted; with more
-    /// of them the count of a host is too high by up to its `error`, at most 1/1024 of all that was counted.
+    /// connections, and the slowest handshakes. 0 keeps no lists, which is faster. 1024 hosts and servers are counted
+    /// in each shard; with more of them the count of a host is too high by up to its `error`, at most 1/1024 of all that was counted.
     #[serde(default)]
     #[schemars(range(max = 1000))]
     top: usize,

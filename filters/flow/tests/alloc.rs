@@ -12,7 +12,9 @@ use sluice_testkit::{Harness, traffic};
 fn at_most_two_allocations_a_batch() {
     let registry = Registry::collect().unwrap();
     let feed = Feed::new(traffic::mixture(64, 1));
-    for yaml in ["{filter: flows}", "{filter: flows, tunnels: 2}", "{filter: defragment}"] {
+    for yaml in
+        ["{filter: flows}", "{filter: flows, tunnels: 2}", "{filter: flows, top: 10}", "{filter: defragment}"]
+    {
         let mut filter = Harness::from_yaml(&registry, &format!("- {yaml}")).unwrap();
         check(
             yaml,

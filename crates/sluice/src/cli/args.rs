@@ -71,6 +71,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    View(View),
     /// Print a completion script for a shell.
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -103,9 +104,17 @@ pub struct Run {
     /// pipeline writes there.
     #[arg(long, value_name = "FORMAT")]
     pub summary: Option<SummaryFormat>,
-    /// Listen on a Unix socket at this path for `sluice status`.
+    /// Listen on a Unix socket at this path for `sluice status` and `sluice view`.
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
+    /// Show what stages such as `flows` see: as `text`, drawn anew every second on a terminal, or else once at the end; as
+    /// `json`, an object on a line every second and at the end. Text goes to standard error, JSON to standard output unless
+    /// the pipeline writes there.
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub view: Option<ViewFormat>,
+    /// With `--view`: what each worker or shard sees, too.
+    #[arg(long, requires = "view")]
+    pub per_shard: bool,
     /// Show no progress, and no summary unless `--summary` asks for one; warnings and errors are still shown.
     #[arg(long, short)]
     pub quiet: bool,
@@ -187,6 +196,30 @@ Examples:
   sluice run mine.yaml --control /tmp/mine.sock &
   sluice status --control /tmp/mine.sock
   sluice status --control /tmp/mine.sock --json | jq .stages";
+
+/// Show what the stages of a run that is going on see, such as connections and top talkers.
+#[derive(clap::Args)]
+#[command(after_help = VIEW)]
+pub struct View {
+    /// The control socket of the run: what it was given as `--control`.
+    #[arg(long, value_name = "PATH")]
+    pub control: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What each worker or shard sees, too; in JSON it is always there.
+    #[arg(long)]
+    pub per_shard: bool,
+    /// Look again every second until the run ends.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+const VIEW: &str = "\
+Examples:
+  sluice run connections input=- --control /tmp/mine.sock < a.pcap &
+  sluice view --control /tmp/mine.sock --watch
+  sluice view --control /tmp/mine.sock --json | jq .stages[].merged";
 
 const COMPLETIONS: &str = "\
 Examples:
@@ -356,6 +389,14 @@ pub enum SummaryFormat {
     Json,
     /// Nothing.
     None,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum ViewFormat {
+    /// Tables for people.
+    Text,
+    /// One JSON object on a line.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]

@@ -12,7 +12,8 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 9] = [
+pub const BUILT_IN: [(&str, &str); 10] = [
+    ("connections", include_str!("../../../../pipelines/connections.yaml")),
     ("log-to-file", include_str!("../../../../pipelines/log-to-file.yaml")),
     ("pcap-anonymize", include_str!("../../../../pipelines/pcap-anonymize.yaml")),
     ("pcap-filter", include_str!("../../../../pipelines/pcap-filter.yaml")),

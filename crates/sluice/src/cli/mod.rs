@@ -24,6 +24,7 @@ mod status;
 mod summary;
 mod test;
 mod text;
+mod view;
 
 use std::io;
 use std::process::ExitCode;
@@ -77,6 +78,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Test(args) => test::test(&registry, &args),
         Command::Bench(args) => bench::bench(&registry, &args),
         Command::Status { control, json } => out::print(&status::status(&control, json)?),
+        Command::View(args) => view::view(&args),
         Command::Reference { fields: true } => out::print(&fields::reference()),
         Command::Reference { fields: false } => out::print(&reference::reference(&registry)),
         Command::Bpf(_) | Command::Completions { .. } => Ok(DONE),

@@ -30,6 +30,32 @@ impl Bar {
         Self(bar)
     }
 
+    /// A board on standard error for text that is drawn anew again and again; hidden where nobody would see it.
+    pub fn stderr() -> Self {
+        Self::board(io::stderr().is_terminal(), ProgressDrawTarget::stderr())
+    }
+
+    /// The same on standard output.
+    pub fn stdout() -> Self {
+        Self::board(io::stdout().is_terminal(), ProgressDrawTarget::stdout())
+    }
+
+    fn board(is_seen: bool, target: ProgressDrawTarget) -> Self {
+        let bar = if is_seen { ProgressBar::with_draw_target(None, target) } else { ProgressBar::hidden() };
+        bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    /// Whether anybody sees what is drawn.
+    pub fn is_seen(&self) -> bool {
+        !self.0.is_hidden()
+    }
+
+    /// Draws text in place of what was there.
+    pub fn draw(&self, text: String) {
+        self.0.set_message(text);
+    }
+
     /// What the runtime is to call, if anybody would see it.
     pub fn calls(&self, wanted: bool) -> Option<(Duration, ProgressFn)> {
         if !wanted || !io::stderr().is_terminal() {

@@ -5,12 +5,13 @@ use std::thread;
 
 use sluice_config::{ParamSpec, Pipeline};
 use sluice_core::{Kind, Registry};
-use sluice_runtime::{Failure, Options, Outcome, Summary};
+use sluice_runtime::{Failure, Options, Outcome, Snapshot, Summary, Views};
 
-use super::args::{self, SummaryFormat};
+use super::args::{self, SummaryFormat, ViewFormat};
 use super::out::{FAILED, Failed};
 use super::progress::Bar;
 use super::summary::{self, Ends};
+use super::view::Screen;
 use super::{load, out};
 
 /// Runs a pipeline to its end.
@@ -20,11 +21,15 @@ pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
     let mut pipeline = load::check(registry, &document, params.clone())?;
     args.division.apply(&mut pipeline);
     let ends = ends(&pipeline);
-    let bar = Bar::new(!args.quiet);
+    let screen = args.view.map(|format| Screen::new(format, args.per_shard, prints(&pipeline, &ends)));
+    // A bar has no place beside a view.
+    let has_bar = !args.quiet && screen.is_none();
+    let bar = if args.view == Some(ViewFormat::Text) { Bar::stderr() } else { Bar::new(has_bar) };
     let options = Options {
         control: args.control,
         signals: true,
-        progress: bar.calls(!args.quiet),
+        progress: bar.calls(has_bar),
+        view: screen.as_ref().map(|screen| screen.calls(&bar)),
         ..Options::new(Arc::new(bar.clone()))
     };
     keep_panics_quiet();
@@ -34,6 +39,9 @@ pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
         let help = unset(&failure, &pipeline.params, &params);
         Failed::new(sentence(&failure) + &help.unwrap_or_default())
     })?;
+    if let Some(screen) = &screen {
+        screen.end(&last(&ran))?;
+    }
     ran.failures.iter().for_each(|failure| out::error(sentence(failure)));
     let usual = if args.quiet { SummaryFormat::None } else { SummaryFormat::Text };
     let format = args.summary.unwrap_or(usual);
@@ -41,6 +49,12 @@ pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
     // After a failure stages were cut off in the middle of a call, when accounts need not be even.
     let even = ran.outcome == Outcome::Failed || summary::unaccounted(&ran.snapshot).is_empty();
     Ok(if even { ran.outcome.exit_code() } else { FAILED })
+}
+
+/// What the stages of a run showed last.
+fn last(ran: &Summary) -> Views {
+    let Snapshot { pipeline, state, seconds, .. } = &ran.snapshot;
+    Views { pipeline: pipeline.clone(), state: *state, seconds: *seconds, stages: ran.views.clone() }
 }
 
 fn tell(ran: &Summary, format: SummaryFormat, pipeline: &Pipeline, ends: &Ends) -> anyhow::Result<()> {
