@@ -89,7 +89,7 @@ fn a_run_that_goes_on_is_looked_at() {
 
     let ran = folder.sluice(&["view", "--control", "socket", "--per-shard"]);
     assert!(ran.stdout.starts_with("connections: flows after "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("all  shard 0  shard 1\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains(" all    shard 0    shard 1\n"), "{}", ran.stdout);
     assert!(ran.stdout.contains("\n192.0.2.80:443 "), "{}", ran.stdout);
 
     let mut client = UnixStream::connect(folder.path("socket")).unwrap();
