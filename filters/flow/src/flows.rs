@@ -368,11 +368,7 @@ impl Filter for Flows {
 
     fn finish(&mut self, out: &mut Output) -> Result<(), Error> {
         let Self { table, report, .. } = self;
-        for _ in 0..AT_ONCE {
-            if !table.drain(|flow, reason| report.add(flow, reason, out)) {
-                break;
-            }
-        }
+        table.drain(AT_ONCE, |flow, reason| report.add(flow, reason, out));
         report.emit(out);
         if table.evicted > 0 && table.is_empty() {
             out.notice(format!("{} flows ended early because there was no room for them", table.evicted));

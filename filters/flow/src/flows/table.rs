@@ -48,6 +48,8 @@ pub(super) fn room(bytes: u64) -> usize {
     usize::try_from(bytes / EACH).unwrap_or(usize::MAX).min(u32::MAX as usize - 1)
 }
 
+/// How many flows are let go together.
+const TOGETHER: usize = 32;
 /// How many flows that are alive after all are passed by in search of one to give up.
 const TRIES: usize = 8;
 
@@ -283,32 +285,59 @@ impl Table {
         self.clock = self.clock.max(watermark);
     }
 
+    /// Takes flows out of the wheel whose time may have come by `time`, at most so many, and has them fetched together with
+    /// what is needed to let them go. Returns their numbers and the hashes of their keys.
+    fn due(&mut self, time: i64, most: usize) -> ([(u32, u32); TOGETHER], usize) {
+        let (mut due, mut count) = ([(NONE, 0); TOGETHER], 0);
+        for place in due.iter_mut().take(most) {
+            let Some(id) = self.wheel.pop(&mut self.flows, time) else { break };
+            (place.0, count) = (id, count + 1);
+        }
+        let mut fetched = 0;
+        for (id, _) in due.iter().take(count) {
+            let flow = self.flows.get(*id);
+            fetched ^= flow.touch() ^ flow.touch_streams();
+        }
+        for (id, hash) in due.iter_mut().take(count) {
+            *hash = self.index.hash(&self.flows.get(*id).key);
+            fetched ^= self.index.touch(*hash);
+        }
+        std::hint::black_box(fetched);
+        (due, count)
+    }
+
     /// Tells of flows whose time has come, and lets them go: `most` of them.
     pub fn expire(&mut self, most: usize, mut tell: impl FnMut(&Flow, Reason)) {
-        for _ in 0..most {
-            let Some(id) = self.wheel.pop(&mut self.flows, self.watermark) else { return };
-            let flow = self.flows.get_mut(id);
-            let class = flow.phase.class();
-            let deadline = self.rules.deadline(flow, self.clock);
-            flow.marks &= !LATE;
-            if deadline > self.watermark {
-                self.wheel.insert(&mut self.flows, id, class, deadline);
-                continue;
+        let mut left = most;
+        while left > 0 {
+            let (due, count) = self.due(self.watermark, left);
+            for (id, hash) in due.into_iter().take(count) {
+                let flow = self.flows.get_mut(id);
+                let class = flow.phase.class();
+                let deadline = self.rules.deadline(flow, self.clock);
+                flow.marks &= !LATE;
+                if deadline > self.watermark {
+                    self.wheel.insert(&mut self.flows, id, class, deadline);
+                    continue;
+                }
+                tell(flow, Reason::Timeout);
+                self.forget(id, hash);
             }
-            tell(flow, Reason::Timeout);
-            let hash = self.index.hash(&self.flows.get(id).key);
-            self.forget(id, hash);
+            left = if count == 0 { 0 } else { left - count };
         }
     }
 
-    /// Tells of a flow that is left and lets it go; of the earliest deadline first. `false` when there is none.
-    pub fn drain(&mut self, tell: impl FnOnce(&Flow, Reason)) -> bool {
-        let Some(id) = self.wheel.pop(&mut self.flows, i64::MAX) else { return false };
-        let flow = self.flows.get(id);
-        tell(flow, Reason::Shutdown);
-        let hash = self.index.hash(&flow.key);
-        self.forget(id, hash);
-        true
+    /// Tells of flows that are left and lets them go, `most` of them; of the earliest deadlines first.
+    pub fn drain(&mut self, most: usize, mut tell: impl FnMut(&Flow, Reason)) {
+        let mut left = most;
+        while left > 0 {
+            let (due, count) = self.due(i64::MAX, left);
+            for (id, hash) in due.into_iter().take(count) {
+                tell(self.flows.get(id), Reason::Shutdown);
+                self.forget(id, hash);
+            }
+            left = if count == 0 { 0 } else { left - count };
+        }
     }
 }
 
