@@ -164,7 +164,9 @@ impl Thread {
         }
         self.shown = question;
         let at = self.times.began.elapsed();
-        self.cells.iter().filter(|cell| cell.slot.shows()).for_each(|cell| cell.show(at));
+        // What a stage showed before its last call stays: that call takes away what there was to see.
+        let shows = |cell: &&Cell| cell.slot.shows() && !cell.watermarks.is_empty();
+        self.cells.iter().filter(shows).for_each(|cell| cell.show(at));
         self.control.asked.answer(question, self.cells.iter().map(|cell| &*cell.slot));
     }
 

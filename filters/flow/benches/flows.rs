@@ -66,6 +66,40 @@ fn lookup(c: &mut Criterion) {
     group.finish();
 }
 
+/// The longest calls of the stage while two million flows begin, and while they time out.
+fn pauses(_: &mut Criterion) {
+    let Ok(registry) = Registry::collect() else { return };
+    let Ok(mut stage) = Harness::from_yaml(&registry, "- filter: flows") else { return };
+    let pools = pools();
+    let (mut begin, mut end) = (Duration::ZERO, Duration::ZERO);
+    for first in (0..FLOWS).step_by(PACKETS as usize) {
+        let batch = (first..first + PACKETS).fold(Packets::new(), |batch, number| {
+            let [a, b, c, d] = number.wrapping_mul(0x9E37_79B1).to_be_bytes();
+            let frame = traffic::tcp(([a, b, c, d], 40_000).into(), ([192, 0, 2, 1], 443).into(), 2, &[]);
+            batch.with(frame, |frame| frame.time = i64::from(number) * 1000)
+        });
+        let mut batch = batch.build_in(&pools);
+        batch.decode();
+        let start = Instant::now();
+        if stage.feed(batch, |_, _| {}).is_err() {
+            return;
+        }
+        begin = begin.max(start.elapsed());
+    }
+    while stage.tally().created < u64::from(FLOWS) {
+        let start = Instant::now();
+        if stage.watermark(3600 * SECOND).is_err() {
+            return;
+        }
+        end = end.max(start.elapsed());
+    }
+    println!(
+        "{FLOWS} flows: the longest call {begin:?} for {PACKETS} new ones, {end:?} for those that time out"
+    );
+}
+
+const SECOND: i64 = 1_000_000_000;
+
 fn packets(c: &mut Criterion) {
     let Ok(registry) = Registry::collect() else { return };
     let mut group = c.benchmark_group("flows");
@@ -99,5 +133,5 @@ fn packets(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, lookup, packets);
+criterion_group!(benches, lookup, pauses, packets);
 criterion_main!(benches);

@@ -36,7 +36,7 @@ use gauges::Gauges;
 use names::Names;
 use packet::{Place, Seen, Sender};
 use report::Report;
-use table::{Rules, Table};
+use table::{Looked, Rules, Table};
 use timeouts::Timeouts;
 
 sluice_core::register! {
@@ -227,8 +227,8 @@ struct Flows {
     report: Report,
     server_ports: Arc<[PortRange]>,
     tunnels: u8,
-    /// Packets on their way into the table, with the hashes of their keys and the flows that may be theirs; here to be reused.
-    group: Vec<(Seen, u32, Option<u32>)>,
+    /// Packets on their way into the table; here to be reused.
+    group: Vec<Looked>,
     /// Whether the user was told that there is no room.
     told: bool,
 }
@@ -273,30 +273,19 @@ impl Flows {
     fn stage(&mut self, seen: Seen, out: &mut Output) {
         self.table.gauges.packet(&seen);
         let hash = self.table.hash(&seen.key);
-        self.group.push((seen, hash, None));
+        self.group.push(Looked { seen, hash, guess: None });
         if self.group.len() >= GROUP {
             self.settle(out);
         }
     }
 
-    /// Counts the packets of the group, in three rounds: each looks at one thing in memory for all of them, so that waiting for
-    /// it overlaps.
+    /// Counts the packets of the group.
     fn settle(&mut self, out: &mut Output) {
         let Self { table, report, server_ports, group, .. } = self;
-        let mut fetched = 0;
-        for (_, hash, _) in group.iter() {
-            fetched ^= table.touch(*hash);
-        }
-        for (_, hash, guess) in group.iter_mut() {
-            *guess = table.guess(*hash);
-        }
-        for (seen, _, guess) in group.iter() {
-            fetched ^= guess.map_or(0, |id| table.touch_flow(id, seen.kind));
-        }
-        std::hint::black_box(fetched);
-        for (seen, hash, guess) in group.drain(..) {
+        table.fetch(group);
+        for looked in group.drain(..) {
             let by_ports = |from, to| by_ports(server_ports, from, to);
-            table.packet(&seen, hash, guess, by_ports, |flow, reason| report.add(flow, reason, out));
+            table.packet(&looked, by_ports, |flow, reason| report.add(flow, reason, out));
         }
     }
 

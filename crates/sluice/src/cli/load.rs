@@ -127,7 +127,7 @@ mod tests {
     fn a_wrong_name_is_answered_with_the_right_one() {
         let told = |name: &str| document(name).unwrap_err().to_string();
         assert_eq!(told("pcap-rewrit"), "there is no pipeline `pcap-rewrit`: did you mean `pcap-rewrite`?");
-        assert!(told("x").contains("built in are `log-to-file`, "));
+        assert!(told("x").contains("built in are `connections`, `log-to-file`, "));
         assert_eq!(told("a/b.yaml"), "cannot read `a/b.yaml`: no such file or directory");
     }
 }

@@ -5,12 +5,12 @@ use super::gauges::Gauges;
 use super::key::{Common, Key};
 use super::packet::{Kind, SYN, Seen, Sender};
 use super::state::PHASES;
-use super::table::{Reason, Rules, Table};
+use super::table::{Looked, Reason, Rules, Table};
 
 /// A flow table that is filled with made-up connections.
 pub struct Probe {
     table: Table,
-    group: Vec<(Seen, u32, Option<u32>)>,
+    group: Vec<Looked>,
 }
 
 fn seen(number: u32) -> Seen {
@@ -40,32 +40,28 @@ impl Probe {
         Self { table: Table::new(rules, Gauges::new(u64::MAX, 0)), group: Vec::new() }
     }
 
+    fn looked(&self, number: u32) -> Looked {
+        let seen = seen(number);
+        Looked { hash: self.table.hash(&seen.key), guess: None, seen }
+    }
+
     /// Counts a packet of the flow of this number, which begins with it if it is not there.
     pub fn packet(&mut self, number: u32) {
-        let seen = seen(number);
-        let hash = self.table.hash(&seen.key);
-        self.table.packet(&seen, hash, None, |_, _| Sender::Unknown, |_: &Flow, _: Reason| {});
+        let looked = self.looked(number);
+        self.table.packet(&looked, |_, _| Sender::Unknown, |_: &Flow, _: Reason| {});
     }
 
     /// Looks up flows, as many at once as the filter does; returns how many are there.
     pub fn lookup(&mut self, numbers: impl IntoIterator<Item = u32>) -> usize {
-        let Self { table, group } = self;
-        group.clear();
-        group.extend(numbers.into_iter().map(|number| {
-            let seen = seen(number);
-            let hash = table.hash(&seen.key);
-            (seen, hash, None)
-        }));
+        let mut group = std::mem::take(&mut self.group);
+        let mut numbers = numbers.into_iter().peekable();
         let mut found = 0;
-        for group in group.chunks_mut(super::GROUP) {
-            for (_, hash, guess) in group.iter_mut() {
-                *guess = table.guess(*hash);
-            }
-            for (seen, hash, guess) in group {
-                let id = guess.filter(|id| table.is(*id, &seen.key)).or_else(|| table.find(*hash, &seen.key));
-                found += usize::from(id.is_some());
-            }
+        while numbers.peek().is_some() {
+            group.extend(numbers.by_ref().take(super::GROUP).map(|number| self.looked(number)));
+            self.table.fetch(&mut group);
+            found += group.drain(..).filter(|looked| self.table.find(looked).is_some()).count();
         }
+        self.group = group;
         found
     }
 }

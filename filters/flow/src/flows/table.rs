@@ -48,6 +48,13 @@ pub(super) fn room(bytes: u64) -> usize {
     usize::try_from(bytes / EACH).unwrap_or(usize::MAX).min(u32::MAX as usize - 1)
 }
 
+/// A packet on its way into the table, with the hash of its key and the flow that may be its own.
+pub(super) struct Looked {
+    pub seen: Seen,
+    pub hash: u32,
+    pub guess: Option<u32>,
+}
+
 /// How many flows are let go together.
 const TOGETHER: usize = 32;
 /// How many flows that are alive after all are passed by in search of one to give up.
@@ -98,49 +105,52 @@ impl Table {
         self.index.hash(key)
     }
 
-    /// Has what is looked at first for a key of this hash fetched.
-    #[inline]
-    pub fn touch(&self, hash: u32) -> u64 {
-        self.index.touch(hash)
+    /// Guesses which flows these packets belong to, by the hashes of their keys, and has all of them fetched. Each round looks
+    /// at one thing in memory for all packets, so that waiting for it overlaps.
+    pub fn fetch(&self, group: &mut [Looked]) {
+        let mut fetched = 0;
+        for looked in group.iter() {
+            fetched ^= self.index.touch(looked.hash);
+        }
+        for looked in group.iter_mut() {
+            looked.guess = self.index.find(looked.hash, |_| true);
+        }
+        for looked in group.iter() {
+            let Some(id) = looked.guess else { continue };
+            let flow = self.flows.get(id);
+            fetched ^= flow.touch();
+            if looked.seen.kind == Kind::Tcp {
+                fetched ^= flow.touch_streams();
+            }
+        }
+        std::hint::black_box(fetched);
     }
 
-    /// Has a flow fetched.
+    /// Whether a flow has this key.
     #[inline]
-    pub fn touch_flow(&self, id: u32, kind: Kind) -> u64 {
-        let flow = self.flows.get(id);
-        flow.touch() ^ if kind == Kind::Tcp { flow.touch_streams() } else { 0 }
-    }
-
-    /// The flow that most likely has a key of this hash. Looks at the index alone.
-    #[inline]
-    pub fn guess(&self, hash: u32) -> Option<u32> {
-        self.index.find(hash, |_| true)
-    }
-
-    /// Whether a flow has this key. Looks at the flow alone.
-    #[inline]
-    pub fn is(&self, id: u32, key: &Key) -> bool {
+    fn is(&self, id: u32, key: &Key) -> bool {
         let flow = self.flows.get(id);
         flow.slot != NOWHERE && flow.key == *key
     }
 
+    /// The flow of a packet.
     #[inline]
-    pub fn find(&self, hash: u32, key: &Key) -> Option<u32> {
-        self.index.find(hash, |id| self.flows.get(id).key == *key)
+    pub fn find(&self, Looked { seen, hash, guess }: &Looked) -> Option<u32> {
+        let key = &seen.key;
+        let others = || self.index.find(*hash, |id| self.flows.get(id).key == *key);
+        guess.filter(|id| self.is(*id, key)).or_else(others)
     }
 
-    /// Counts a packet in its flow, for which `guess` was made before. `tell` gets what is told of.
+    /// Counts a packet in its flow. `tell` gets what is told of.
     #[inline]
     pub fn packet(
         &mut self,
-        seen: &Seen,
-        hash: u32,
-        guess: Option<u32>,
+        looked: &Looked,
         by_ports: impl Fn(u16, u16) -> Sender,
         mut tell: impl FnMut(&Flow, Reason),
     ) {
-        let found = guess.filter(|id| self.is(*id, &seen.key)).or_else(|| self.find(hash, &seen.key));
-        let found = found.filter(|id| match self.over(*id, seen) {
+        let (seen, hash) = (&looked.seen, looked.hash);
+        let found = self.find(looked).filter(|id| match self.over(*id, seen) {
             Some(reason) => {
                 self.end(*id, hash, reason, &mut tell);
                 false
