@@ -157,6 +157,23 @@ fn choosing_packets() {
     });
 }
 
+/// Flows that end are a batch of their own, with a slab of its own.
+#[test]
+fn following_and_exporting_flows() {
+    let collector = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback is there");
+    let to = collector.local_addr().expect("it has an address");
+    for sink in ["null".to_owned(), format!("ipfix, to: '{to}'")] {
+        check_parts("staged", 2, 2, packets, |input, _| {
+            let sink = if sink == "null" { "'null'" } else { &sink };
+            format!(
+                "  - {{source: pcap_file, path: {}}}\n  - {{filter: decode}}\n  - {{filter: defragment}}\n  \
+                 - {{filter: flows, names: ipfix, top: 10}}\n  - {{sink: {sink}}}",
+                input.display()
+            )
+        });
+    }
+}
+
 #[test]
 fn packets_that_grow_and_shrink() {
     check_parts("staged", 2, 1, packets, |input, output| {
