@@ -4,6 +4,7 @@
 
 mod defragment;
 mod flows;
+mod state;
 
 #[doc(hidden)]
 pub use flows::probe::Probe;

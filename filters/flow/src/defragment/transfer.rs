@@ -9,6 +9,7 @@ use sluice_wire::link::LinkType;
 use super::datagram::{Datagram, Piece};
 use super::fragment::{Key, Part};
 use super::{BAD_LENGTH, CUT, OVERLAP, TINY, TOO_LONG, TOO_MANY};
+use crate::state::{self, byte, long, short, take, word};
 
 /// What the state of an instance begins with: the version of this form.
 const VERSION: u8 = 1;
@@ -18,17 +19,14 @@ static LOST: [&Reason; 6] = [&BAD_LENGTH, &CUT, &OVERLAP, &TINY, &TOO_LONG, &TOO
 
 /// Appends datagrams to the state of an instance. Of a fragment's interface only the link type goes along.
 pub(super) fn write(datagrams: &[(Key, Datagram)], state: &mut Vec<u8>) {
-    for (at, (key, datagram)) in datagrams.iter().enumerate() {
-        if at == 0 && state.is_empty() {
-            state.push(VERSION);
-        }
+    state::write(VERSION, datagrams, state, |(key, datagram), state| {
         write_key(key, state);
         let lost = datagram.lost.and_then(|reason| LOST.iter().position(|lost| lost.name == reason.name));
         state.push(lost.map_or(0, |at| at as u8 + 1));
         [datagram.first, datagram.deadline].iter().for_each(|time| state.extend(time.to_le_bytes()));
         state.extend((datagram.pieces.len() as u32).to_le_bytes());
         datagram.pieces.iter().for_each(|piece| write_piece(piece, state));
-    }
+    });
 }
 
 fn write_key(key: &Key, state: &mut Vec<u8>) {
@@ -64,36 +62,7 @@ fn write_piece(piece: &Piece, state: &mut Vec<u8>) {
 
 /// The datagrams in a state that [`write`] made.
 pub(super) fn read(state: &[u8]) -> Result<Vec<(Key, Datagram)>, Error> {
-    let wrong = |what: &str| Error::Contract(format!("it was given a state {what}"));
-    match state.split_first() {
-        None => Ok(Vec::new()),
-        Some((&VERSION, mut rest)) => {
-            let mut datagrams = Vec::new();
-            while !rest.is_empty() {
-                datagrams.push(read_datagram(&mut rest).ok_or_else(|| wrong("that is cut off"))?);
-            }
-            Ok(datagrams)
-        }
-        Some((version, _)) => Err(wrong(&format!("of version {version}"))),
-    }
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, others) = rest.split_first_chunk()?;
-    *rest = others;
-    Some(*first)
-}
-
-fn long(rest: &mut &[u8]) -> Option<u64> {
-    take(rest).map(u64::from_le_bytes)
-}
-
-fn word(rest: &mut &[u8]) -> Option<u32> {
-    take(rest).map(u32::from_le_bytes)
-}
-
-fn byte(rest: &mut &[u8]) -> Option<u8> {
-    take(rest).map(|[byte]| byte)
+    state::read(VERSION, state, read_datagram)
 }
 
 fn address(rest: &mut &[u8]) -> Option<IpAddr> {
@@ -124,8 +93,8 @@ fn read_piece(rest: &mut &[u8]) -> Option<Piece> {
     let (ordinal, time) = (long(rest)?, long(rest)? as i64);
     let (wire, mark) = (word(rest)?, word(rest)?);
     let (offset, len, from, captured) = (word(rest)?, word(rest)?, word(rest)?, word(rest)?);
-    let flags = take(rest).map(u16::from_le_bytes)?;
-    let link = take(rest).map(u16::from_le_bytes).map(LinkType)?;
+    let flags = short(rest)?;
+    let link = short(rest).map(LinkType)?;
     let [fcs_len, more] = take(rest)?;
     let headroom = take(rest)?;
     let (bytes, others) = rest.split_at_checked(captured as usize)?;

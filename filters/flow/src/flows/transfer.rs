@@ -12,6 +12,7 @@ use super::history::History;
 use super::holes::Holes;
 use super::key::Key;
 use super::state::{End, Phase};
+use crate::state::{self, long, short, take, word};
 
 /// What the state of an instance begins with: the version of this form.
 const VERSION: u8 = 1;
@@ -39,12 +40,7 @@ pub(super) fn shard_hash(key: &Key) -> u64 {
 
 /// Appends flows to the state of an instance.
 pub(super) fn write<'a>(flows: impl Iterator<Item = &'a Flow>, state: &mut Vec<u8>) {
-    for (at, flow) in flows.enumerate() {
-        if at == 0 && state.is_empty() {
-            state.push(VERSION);
-        }
-        write_flow(flow, state);
-    }
+    state::write(VERSION, flows, state, write_flow);
 }
 
 fn write_flow(flow: &Flow, out: &mut Vec<u8>) {
@@ -67,36 +63,7 @@ fn write_flow(flow: &Flow, out: &mut Vec<u8>) {
 
 /// The flows in a state that [`write`] made.
 pub(super) fn read(state: &[u8]) -> Result<Vec<Flow>, Error> {
-    let wrong = |what: &str| Error::Contract(format!("it was given a state {what}"));
-    match state.split_first() {
-        None => Ok(Vec::new()),
-        Some((&VERSION, mut rest)) => {
-            let mut flows = Vec::new();
-            while !rest.is_empty() {
-                flows.push(read_flow(&mut rest).ok_or_else(|| wrong("that is cut off"))?);
-            }
-            Ok(flows)
-        }
-        Some((version, _)) => Err(wrong(&format!("of version {version}"))),
-    }
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, others) = rest.split_first_chunk()?;
-    *rest = others;
-    Some(*first)
-}
-
-fn long(rest: &mut &[u8]) -> Option<u64> {
-    take(rest).map(u64::from_le_bytes)
-}
-
-fn word(rest: &mut &[u8]) -> Option<u32> {
-    take(rest).map(u32::from_le_bytes)
-}
-
-fn short(rest: &mut &[u8]) -> Option<u16> {
-    take(rest).map(u16::from_le_bytes)
+    state::read(VERSION, state, read_flow)
 }
 
 fn read_flow(rest: &mut &[u8]) -> Option<Flow> {
