@@ -59,6 +59,8 @@ impl Collector {
                 }
             }
         }
+        // The socket told of others each time, so this one did not leave.
+        self.lost += 1;
         Ok(())
     }
 
