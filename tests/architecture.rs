@@ -121,11 +121,17 @@ fn nothing_below_depends_on_anything_of_ours_even_in_tests() {
 }
 
 #[test]
-fn unsafe_code_is_forbidden_in_every_package() {
+fn unsafe_code_is_forbidden_in_every_package_but_one() {
     let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(workspace.contains("unsafe_code = \"forbid\""));
     for package in packages() {
         let manifest = fs::read_to_string(package["manifest_path"].as_str().unwrap()).unwrap();
+        if package["name"] == "sluice-capture" {
+            // There it is allowed by module, and each block has to say why it is sound.
+            let lints = ["unsafe_code = \"deny\"", "undocumented_unsafe_blocks = \"warn\""];
+            assert!(lints.iter().all(|lint| manifest.contains(lint)));
+            continue;
+        }
         let forbids =
             manifest.contains("[lints]\nworkspace = true") || manifest.contains("unsafe_code = \"forbid\"");
         assert!(forbids, "{} does not forbid unsafe code", package["name"]);

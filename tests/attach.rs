@@ -5,13 +5,12 @@
 
 use std::fs;
 use std::os::fd::IntoRawFd;
-use std::process::Command;
 use std::time::Duration;
 
 use pnet_datalink::{Channel, Config, DataLinkReceiver, DataLinkSender, NetworkInterface};
 use sluice::testkit::{Random, traffic};
 use sluice_expr::bpf::{Ancillary, Filter, Insn, Machine, Options, Program, Verdict};
-use sluice_tests::{root, skip};
+use sluice_tests::{net, root};
 use sluice_wire::link::LinkType;
 use socket2::{Domain, SockFilter, Socket, Type};
 
@@ -179,14 +178,7 @@ fn open(
 
 impl Pair {
     fn new() -> Self {
-        // No packets but ours.
-        fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").ok();
-        for line in
-            ["link add near type veth peer name far", "link set near up arp off", "link set far up arp off"]
-        {
-            let status = Command::new("ip").args(line.split(' ')).status().unwrap();
-            assert!(status.success(), "ip {line}: {status}");
-        }
+        net::veth("near", "far");
         let named =
             |name: &str| pnet_datalink::interfaces().into_iter().find(|found| found.name == name).unwrap();
         let far = named("far");
@@ -328,19 +320,5 @@ fn in_the_namespace() {
 
 #[test]
 fn a_socket_gets_what_the_interpreter_selects() {
-    const INSIDE: &str = "SLUICE_TEST_NAMESPACE";
-    if std::env::var_os(INSIDE).is_some() {
-        return in_the_namespace();
-    }
-    if Command::new("ip").arg("-V").output().is_err() {
-        return skip("there is no `ip`");
-    }
-    if Command::new("unshare").args(["-n", "true"]).status().map_or(true, |status| !status.success()) {
-        return skip("this needs the right to make a network namespace");
-    }
-    let mut again = Command::new("unshare");
-    again.arg("-n").arg(std::env::current_exe().unwrap()).env(INSIDE, "1");
-    again.args(["--exact", "a_socket_gets_what_the_interpreter_selects", "--nocapture"]);
-    let status = again.status().unwrap();
-    assert!(status.success(), "{status}");
+    net::in_namespace("a_socket_gets_what_the_interpreter_selects", in_the_namespace);
 }

@@ -1,5 +1,7 @@
 //! What the black-box tests share: a folder for each test, the command run in it, and captures made by hand.
 
+pub mod net;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};

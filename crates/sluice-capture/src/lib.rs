@@ -1,0 +1,13 @@
+//! Live capture and injection on Linux.
+//!
+//! Sockets, rings and what the kernel tells of interfaces, as values that are safe to use. Components that pipelines name are
+//! elsewhere: they are made from these.
+//!
+//! The one crate with unsafe code: it stands in `sys` and in the modules that share memory with the kernel.
+
+pub mod interface;
+pub mod socket;
+mod sys;
+
+pub use interface::Interface;
+pub use socket::{Framing, PacketSocket, Statistics};

@@ -1,0 +1,46 @@
+//! Network interfaces that a test makes for itself, in a namespace that ends with it.
+
+use std::fs;
+use std::process::Command;
+
+use crate::skip;
+
+/// Says that the test already runs in its own namespace.
+const INSIDE: &str = "SLUICE_TEST_NAMESPACE";
+
+/// Runs the body of the test of this name in a network namespace of its own, in which nothing is but a loopback interface
+/// that is down: the test's program runs that one test in there once more. Skipped where that is not permitted.
+///
+/// The name is the path that the test has in its program.
+pub fn in_namespace(test: &str, body: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
+        // No packets but those of the test.
+        fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").ok();
+        fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1").ok();
+        return body();
+    }
+    if Command::new("ip").arg("-V").output().is_err() {
+        return skip("there is no `ip`");
+    }
+    if Command::new("unshare").args(["-n", "true"]).status().map_or(true, |status| !status.success()) {
+        return skip("this needs the right to make a network namespace");
+    }
+    let mut again = Command::new("unshare");
+    again.arg("-n").arg(std::env::current_exe().expect("the test knows its own path")).env(INSIDE, test);
+    again.args(["--exact", test, "--nocapture"]);
+    let status = again.status().expect("`unshare` was there a moment ago");
+    assert!(status.success(), "{status}");
+}
+
+/// Runs `ip` with these words.
+pub fn ip(words: &str) {
+    let status = Command::new("ip").args(words.split_whitespace()).status().expect("there is an `ip`");
+    assert!(status.success(), "ip {words}: {status}");
+}
+
+/// Makes two interfaces, each of which receives what the other sends, and that send nothing by themselves.
+pub fn veth(near: &str, far: &str) {
+    ip(&format!("link add {near} type veth peer name {far}"));
+    ip(&format!("link set {near} up arp off"));
+    ip(&format!("link set {far} up arp off"));
+}
