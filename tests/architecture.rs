@@ -26,6 +26,7 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
         "sluice",
         &[
             "sluice-builtins",
+            "sluice-capture",
             "sluice-config",
             "sluice-core",
             "sluice-expr",

@@ -13,9 +13,20 @@ fn help_teaches_with_examples() {
     let folder = Folder::new();
     let help = succeeded(folder.sluice(&["--help"]));
     assert!(help.contains("Exit codes: 0 done"));
-    for command in
-        ["run", "check", "list", "eval", "show", "schema", "graph", "test", "bpf", "status", "completions"]
-    {
+    for command in [
+        "run",
+        "check",
+        "list",
+        "eval",
+        "show",
+        "schema",
+        "graph",
+        "test",
+        "bpf",
+        "interfaces",
+        "status",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}");
         let help = succeeded(folder.sluice(&[command, "--help"]));
         assert!(help.contains(&format!("Examples:\n  sluice {command}")) || command == "status", "{help}");

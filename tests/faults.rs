@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use sluice_tests::{Folder, Ran, binary, packets, pcap, skip};
@@ -165,37 +164,20 @@ fn a_closed_standard_output_is_told() {
     }
 }
 
-/// The command as a user without rights, if that can be done here.
-fn as_nobody(folder: &Folder, args: &[&str]) -> Option<Command> {
-    let is_root = rustix::process::geteuid().is_root();
-    let mut command = folder.command(args);
-    if is_root {
-        command.uid(65_534).gid(65_534);
-        let mut may_run = folder.command(&["--version"]);
-        may_run.uid(65_534).gid(65_534);
-        fs::set_permissions(folder.root(), Permissions::from_mode(0o777)).unwrap();
-        if may_run.output().map_or(true, |ran| !ran.status.success()) {
-            skip(&format!("a user without rights may not run {}", binary().display()));
-            return None;
-        }
-    }
-    Some(command)
-}
-
 #[test]
 fn files_that_may_not_be_used_are_named() {
     let folder = Folder::new();
     folder.write("in.pcap", pcap(&[[0; 60]]));
     fs::set_permissions(folder.path("in.pcap"), Permissions::from_mode(0o000)).unwrap();
     let args = ["run", "pcap-rewrite", "input=in.pcap", "output=out.pcap"];
-    let Some(command) = as_nobody(&folder, &args) else { return };
+    let Some(command) = folder.as_nobody(&args) else { return };
     failed(&folder.run(command), "stage `pcap_file`: cannot open `in.pcap`: permission denied", &folder);
 
     fs::set_permissions(folder.path("in.pcap"), Permissions::from_mode(0o644)).unwrap();
     fs::create_dir(folder.path("dir")).unwrap();
     fs::set_permissions(folder.path("dir"), Permissions::from_mode(0o555)).unwrap();
     let args = ["run", "pcap-rewrite", "input=in.pcap", "output=dir/out.pcap"];
-    let Some(command) = as_nobody(&folder, &args) else { return };
+    let Some(command) = folder.as_nobody(&args) else { return };
     failed(
         &folder.run(command),
         "stage `pcap_file-2`: cannot write `dir/out.pcap`: permission denied",

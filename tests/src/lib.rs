@@ -2,13 +2,18 @@
 
 pub mod net;
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A run that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The user and the group without rights.
+const NOBODY: u32 = 65_534;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -116,6 +121,22 @@ impl Folder {
         command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
         command.env_remove("RUST_BACKTRACE").env_remove("NO_COLOR");
         command
+    }
+
+    /// The command as a user without rights, if that can be done here; the test is [skipped](skip) if not.
+    pub fn as_nobody(&self, args: &[&str]) -> Option<Command> {
+        let mut command = self.command(args);
+        if rustix::process::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+            let mut may_run = self.command(&["--version"]);
+            may_run.uid(NOBODY).gid(NOBODY);
+            std::fs::set_permissions(self.root(), Permissions::from_mode(0o777)).expect("the folder is ours");
+            if may_run.output().map_or(true, |ran| !ran.status.success()) {
+                skip(&format!("a user without rights may not run {}", binary().display()));
+                return None;
+            }
+        }
+        Some(command)
     }
 
     /// Runs the command to its end.

@@ -34,8 +34,13 @@ pub fn in_namespace(test: &str, body: impl FnOnce()) {
 
 /// Runs `ip` with these words.
 pub fn ip(words: &str) {
-    let status = Command::new("ip").args(words.split_whitespace()).status().expect("there is an `ip`");
-    assert!(status.success(), "ip {words}: {status}");
+    assert!(try_ip(words), "ip {words}");
+}
+
+/// Runs `ip` with these words; whether that succeeded.
+pub fn try_ip(words: &str) -> bool {
+    let status = Command::new("ip").args(words.split_whitespace()).status();
+    status.expect("there is an `ip`").success()
 }
 
 /// Makes two interfaces, each of which receives what the other sends, and that send nothing by themselves.

@@ -74,6 +74,11 @@ impl Interface {
         self.flags & libc::IFF_UP as u32 != 0
     }
 
+    /// Whether it is up and has a carrier.
+    pub fn is_running(&self) -> bool {
+        self.flags & libc::IFF_RUNNING as u32 != 0
+    }
+
     /// Whether it is the loopback interface, where each packet is seen on its way out and on its way in.
     pub fn is_loopback(&self) -> bool {
         self.flags & libc::IFF_LOOPBACK as u32 != 0
@@ -81,7 +86,7 @@ impl Interface {
 }
 
 /// A socket to ask the kernel through; takes no rights.
-fn any_socket() -> io::Result<OwnedFd> {
+pub(crate) fn any_socket() -> io::Result<OwnedFd> {
     Ok(socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?)
 }
 

@@ -5,9 +5,13 @@
 //!
 //! The one crate with unsafe code: it stands in `sys` and in the modules that share memory with the kernel.
 
+pub mod facts;
 pub mod interface;
+mod netdev;
+pub mod rights;
 pub mod socket;
 mod sys;
 
+pub use facts::Facts;
 pub use interface::Interface;
 pub use socket::{Framing, PacketSocket, Statistics};

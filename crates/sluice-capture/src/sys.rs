@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod ethtool;
+
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -83,14 +85,20 @@ impl Answer {
     }
 }
 
-/// Asks one of the questions of netdevice(7) about the interface of this name, which is cut to what fits.
-pub(crate) fn ask_interface(socket: BorrowedFd<'_>, name: &[u8], what: libc::c_ulong) -> io::Result<Answer> {
+/// A request about the interface of this name, which is cut to what fits.
+fn request(name: &[u8]) -> libc::ifreq {
     // SAFETY: zeroes are an `ifreq`, as any pattern of bits is, which `Plain` says of it.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     let room = request.ifr_name.len() - 1;
     for (to, from) in request.ifr_name.iter_mut().zip(name.iter().take(room)) {
         *to = *from as libc::c_char;
     }
+    request
+}
+
+/// Asks one of the questions of netdevice(7) about the interface of this name, which is cut to what fits.
+pub(crate) fn ask_interface(socket: BorrowedFd<'_>, name: &[u8], what: libc::c_ulong) -> io::Result<Answer> {
+    let mut request = request(name);
     // SAFETY: the requests that this crate makes read and write an `ifreq` and nothing else; it outlives the call.
     let returned = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, &raw mut request) };
     check(returned)?;

@@ -61,6 +61,7 @@ pub enum Command {
     Test(Test),
     Bench(Bench),
     Bpf(Bpf),
+    Interfaces(Interfaces),
     /// Show the counters of a run that is going on.
     #[command(after_help = STATUS)]
     Status {
@@ -337,6 +338,31 @@ Examples:
   sluice bpf 'tcp port 443'
   sluice bpf -d --link LINUX_SLL2 'outbound and not port 22'
   sluice bpf -ddd --live 'vlan 100 and ip' > program.txt";
+
+/// Show the network interfaces and what this process may do with them.
+///
+/// `up` is an interface that is up and has a carrier. The link type is what its packets begin with in a capture. A driver in
+/// which XDP programs run is shown as `native`, and as `zero copy` when it can put packets where a capture wants them.
+///
+/// Frames in a capture that are longer than the MTU come from offloads: `gro` and `lro` join what is received, `tso` and
+/// `gso` cut what is sent only behind the capture. VLAN tags that `rx_vlan` takes off are put back by a capture. With
+/// `tx_checksum`, what this machine sends has no right checksums yet when it is captured.
+#[derive(clap::Args)]
+#[command(after_help = INTERFACES)]
+pub struct Interfaces {
+    /// The name of one, to see all that is known of it.
+    pub name: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const INTERFACES: &str = "\
+Examples:
+  sluice interfaces          all, and whether this process may capture
+  sluice interfaces eth0     one, with its queues, rings and offloads
+  sluice interfaces --json | jq '.interfaces[] | select(.running).name'
+  sudo ethtool -K eth0 gro off lro off   capture what was on the wire, not what was made of it";
 
 /// Try an expression on a capture.
 ///

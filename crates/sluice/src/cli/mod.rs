@@ -11,6 +11,7 @@ mod components;
 mod eval;
 mod fields;
 mod graph;
+mod interfaces;
 mod list;
 mod load;
 mod options;
@@ -61,6 +62,9 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
     if let Command::Bpf(args) = command {
         return out::print(&bpf::bpf(&args)?);
     }
+    if let Command::Interfaces(args) = command {
+        return out::print(&interfaces::interfaces(&args)?);
+    }
     let registry = Registry::collect()?;
     match command {
         Command::Run(args) => run::run(&registry, args),
@@ -81,7 +85,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::View(args) => view::view(&args),
         Command::Reference { fields: true } => out::print(&fields::reference()),
         Command::Reference { fields: false } => out::print(&reference::reference(&registry)),
-        Command::Bpf(_) | Command::Completions { .. } => Ok(DONE),
+        Command::Bpf(_) | Command::Interfaces(_) | Command::Completions { .. } => Ok(DONE),
     }
 }
 
