@@ -95,6 +95,11 @@ fn stages_that_are_run_alike_share_their_threads() {
     let pipes = |mode| run(mode, stages).snapshot.pipes.len();
     assert_eq!(pipes("mode: workers, workers: 2"), 3, "to the workers, and a pipe for each edge to the sink");
     assert_eq!(pipes("mode: sharded, shards: 2"), 2 + 2 * 2);
+    assert_eq!(
+        pipes("mode: sharded, shards: 1"),
+        2,
+        "one thread for all but the stage that reads two others"
+    );
     take("shared");
 }
 

@@ -34,10 +34,18 @@ impl Rule {
         Self { execution: execution.clone(), count, fuses: execution.mode != Mode::Staged }
     }
 
+    /// Whether there is one shard: nothing is divided then, and all that reads one another is one segment.
+    fn is_alone(&self) -> bool {
+        self.execution.mode == Mode::Sharded && self.count == NonZeroUsize::MIN
+    }
+
     /// How a stage of a pipeline of `stages` is run.
     pub fn run(&self, stage: &StageSpec, stages: usize) -> Run {
         use Parallelism::{Keyed, Serial, Stateless};
         let kind = stage.component.kind;
+        if self.is_alone() {
+            return Run::Shards(None, self.count);
+        }
         match (self.execution.mode, stage.component.parallelism) {
             (Mode::Sharded, _) if kind == Kind::Source => self.source(stage, stages),
             (_, _) if kind == Kind::Source => Run::One,
@@ -63,7 +71,7 @@ impl Rule {
     fn source(&self, stage: &StageSpec, stages: usize) -> Run {
         let shards = self.count.get();
         let told_apart = stages.saturating_mul(shards) <= SOURCES;
-        if shards > 1 && told_apart && stage.prepared.split(&self.execution.key, shards as u32) {
+        if told_apart && stage.prepared.split(&self.execution.key, shards as u32) {
             return Run::Shards(None, self.count);
         }
         Run::One

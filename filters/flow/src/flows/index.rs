@@ -25,12 +25,64 @@ const DEEPEST: u8 = 20;
 /// Bytes of index for each flow at worst: half of a full segment in [`HALF`] chunks, and the list of segments.
 pub(super) const BYTES_PER_FLOW: usize = 13;
 
-/// A slot is the first 32 bits of a hash and the number of a flow plus one; 0 when it is free.
+/// The first 32 bits of a hash, and the number of a flow plus one.
+#[derive(Clone, Copy)]
+struct Slot {
+    tag: u32,
+    flow: u32,
+}
+
+/// Slots in two rows, so that all of them are compared at once. A slot whose flow is 0 is free.
 #[repr(align(64))]
 #[derive(Clone, Copy, Default)]
-struct Line([u64; SLOTS]);
+struct Line {
+    tags: [u32; SLOTS],
+    flows: [u32; SLOTS],
+}
 
 const _: () = assert!(size_of::<Line>() == 64);
+
+/// A bit for each value of a row that is the wanted one, the first one lowest.
+#[inline]
+fn equal(row: &[u32; SLOTS], wanted: u32) -> u32 {
+    row.iter().enumerate().fold(0, |bits, (at, value)| bits | (u32::from(*value == wanted) << at))
+}
+
+impl Line {
+    /// The slots with this tag, as bits; free ones may be among them.
+    #[inline]
+    fn tagged(&self, tag: u32) -> u32 {
+        equal(&self.tags, tag)
+    }
+
+    /// The free slots, as bits.
+    #[inline]
+    fn free(&self) -> u32 {
+        equal(&self.flows, 0)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.tags.iter().zip(&self.flows).map(|(tag, flow)| Slot { tag: *tag, flow: *flow })
+    }
+
+    /// The first slot in use of which `is_it` says so.
+    fn find(&self, is_it: impl Fn(Slot) -> bool) -> Option<usize> {
+        self.slots().position(|slot| slot.flow != 0 && is_it(slot))
+    }
+
+    /// Puts something into a free slot, if there is one.
+    fn put(&mut self, slot: Slot) -> bool {
+        let at = self.free().trailing_zeros() as usize;
+        let (Some(tag), Some(flow)) = (self.tags.get_mut(at), self.flows.get_mut(at)) else { return false };
+        (*tag, *flow) = (slot.tag, slot.flow);
+        true
+    }
+
+    /// Frees a slot; what was in it.
+    fn clear(&mut self, at: usize) -> Slot {
+        Slot { tag: self.tags[at], flow: std::mem::take(&mut self.flows[at]) }
+    }
+}
 
 /// Lines side by side.
 type Chunk = Box<[Line; LINES]>;
@@ -74,13 +126,13 @@ impl Segment {
     }
 
     #[inline]
-    fn line(&self, at: usize) -> &[u64; SLOTS] {
-        &self.chunks[at / LINES][at % LINES].0
+    fn line(&self, at: usize) -> &Line {
+        &self.chunks[at / LINES][at % LINES]
     }
 
     #[inline]
-    fn line_mut(&mut self, at: usize) -> &mut [u64; SLOTS] {
-        &mut self.chunks[at / LINES][at % LINES].0
+    fn line_mut(&mut self, at: usize) -> &mut Line {
+        &mut self.chunks[at / LINES][at % LINES]
     }
 
     /// The line in which a hash is looked for first.
@@ -100,16 +152,12 @@ impl Segment {
         if line >= home { line - home } else { line + self.lines() - home }
     }
 
-    fn put(&mut self, slot: u64) {
-        let mut at = self.home((slot >> 32) as u32);
-        loop {
-            if let Some(free) = self.line_mut(at).iter_mut().find(|slot| **slot == 0) {
-                *free = slot;
-                self.len += 1;
-                return;
-            }
+    fn put(&mut self, slot: Slot) {
+        let mut at = self.home(slot.tag);
+        while !self.line_mut(at).put(slot) {
             at = self.next(at);
         }
+        self.len += 1;
     }
 
     fn is_full(&self) -> bool {
@@ -124,11 +172,11 @@ impl Segment {
     }
 
     /// Takes out all slots.
-    fn take(&mut self) -> Vec<u64> {
+    fn take(&mut self) -> Vec<Slot> {
         let mut slots = Vec::with_capacity(self.len);
         for line in self.chunks.iter_mut().flat_map(|chunk| chunk.iter_mut()) {
-            slots.extend(line.0.iter().filter(|slot| **slot != 0));
-            line.0 = [0; SLOTS];
+            slots.extend(line.slots().filter(|slot| slot.flow != 0));
+            *line = Line::default();
         }
         self.len = 0;
         slots
@@ -136,13 +184,12 @@ impl Segment {
 
     /// Takes out the slot of this flow, and moves back what stood further from home because its line was full.
     fn remove(&mut self, tag: u32, id: u32) -> bool {
-        let wanted = (u64::from(tag) << 32) | (u64::from(id) + 1);
         let mut hole = self.home(tag);
         loop {
             let line = self.line_mut(hole);
-            let was_full = line.iter().all(|slot| *slot != 0);
-            if let Some(slot) = line.iter_mut().find(|slot| **slot == wanted) {
-                *slot = 0;
+            let was_full = line.free() == 0;
+            if let Some(at) = line.find(|slot| (slot.tag, slot.flow) == (tag, id + 1)) {
+                line.clear(at);
                 self.len -= 1;
                 if was_full {
                     self.pull(hole);
@@ -160,18 +207,11 @@ impl Segment {
     fn pull(&mut self, mut hole: usize) {
         let mut at = self.next(hole);
         while at != hole {
-            let was_full = self.line(at).iter().all(|slot| *slot != 0);
-            let passed = |slot: &u64| {
-                *slot != 0 && {
-                    let home = self.home((*slot >> 32) as u32);
-                    self.distance(home, at) >= self.distance(hole, at)
-                }
-            };
-            if let Some(from) = self.line(at).iter().position(passed) {
-                let slot = std::mem::take(&mut self.line_mut(at)[from]);
-                if let Some(free) = self.line_mut(hole).iter_mut().find(|slot| **slot == 0) {
-                    *free = slot;
-                }
+            let was_full = self.line(at).free() == 0;
+            let passed = |slot: Slot| self.distance(self.home(slot.tag), at) >= self.distance(hole, at);
+            if let Some(from) = self.line(at).find(passed) {
+                let slot = self.line_mut(at).clear(from);
+                self.line_mut(hole).put(slot);
                 hole = at;
             }
             if !was_full {
@@ -209,7 +249,7 @@ impl Index {
     #[inline]
     pub fn touch(&self, tag: u32) -> u64 {
         let segment = &self.segments[self.segment(tag)];
-        segment.line(segment.home(tag))[0]
+        segment.line(segment.home(tag)).tags[0].into()
     }
 
     /// The first flow of this hash for which `is_it` says so.
@@ -218,17 +258,16 @@ impl Index {
         let segment = &self.segments[self.segment(tag)];
         let mut at = segment.home(tag);
         loop {
-            let mut is_full = true;
-            for slot in segment.line(at) {
-                if (*slot >> 32) as u32 == tag && *slot as u32 != 0 {
-                    let id = (*slot as u32).wrapping_sub(1);
-                    if is_it(id) {
-                        return Some(id);
-                    }
+            let line = segment.line(at);
+            let mut tagged = line.tagged(tag);
+            while tagged != 0 {
+                let flow = line.flows[tagged.trailing_zeros() as usize % SLOTS];
+                if flow != 0 && is_it(flow - 1) {
+                    return Some(flow - 1);
                 }
-                is_full &= *slot != 0;
+                tagged &= tagged - 1;
             }
-            if !is_full {
+            if line.free() != 0 {
                 return None;
             }
             at = segment.next(at);
@@ -246,7 +285,7 @@ impl Index {
                 segment = self.segment(tag);
             }
         }
-        self.segments[segment].put((u64::from(tag) << 32) | (u64::from(id) + 1));
+        self.segments[segment].put(Slot { tag, flow: id + 1 });
     }
 
     /// Takes a flow out; tells whether it was there.
@@ -267,9 +306,9 @@ impl Index {
         old.depth = depth;
         new.chunks.extend(old.chunks.drain(HALF..));
         new.resize(HALF);
-        let bit = 1u64 << (64 - u32::from(depth));
+        let bit = 1u32 << (32 - u32::from(depth));
         for slot in slots {
-            let half = if slot & bit == 0 { &mut self.segments[at] } else { &mut new };
+            let half = if slot.tag & bit == 0 { &mut self.segments[at] } else { &mut new };
             if half.is_full() {
                 half.grow();
             }
