@@ -72,7 +72,7 @@ fn of_each_kind() {
         |name: &str| table.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap().to_owned();
     assert!(row("near").contains("  no carrier  ETHERNET  "), "{table}");
     assert!(row("far").contains("  down ") && row("far").contains("  1400  veth  "), "{table}");
-    assert!(table.contains("\nmay capture         yes\n"), "{table}");
+    assert!(table.contains("\nmay capture            yes\n"), "{table}");
     let page = succeeded(Folder::new().sluice(&["interfaces", "near"]));
     assert!(page.contains("\naddress        10.1.2.3/24\naddress        10.1.2.4/32\n"), "{page}");
     assert!(page.contains("\nqueues         1 rx, 1 tx\n") && page.contains("\noffloads on    "), "{page}");
@@ -97,11 +97,14 @@ fn who_may_not_capture_is_told_how_to_allow_it() {
     let text = succeeded(folder.run(command));
     let path = binary().canonicalize().unwrap();
     for line in [
-        "may capture         no, without CAP_NET_RAW",
-        "may be promiscuous  no, without CAP_NET_RAW and CAP_NET_ADMIN",
-        "may use xdp         no, without CAP_NET_RAW and CAP_NET_ADMIN and CAP_BPF",
-        &format!("to allow it         sudo setcap cap_net_raw,cap_net_admin+ep {}", path.display()),
-        &format!("to allow xdp too    sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep {}", path.display()),
+        "may capture            no, without CAP_NET_RAW",
+        "may use hardware time  no, without CAP_NET_RAW and CAP_NET_ADMIN",
+        "may use xdp            no, without CAP_NET_RAW and CAP_NET_ADMIN and CAP_BPF",
+        &format!("to allow it            sudo setcap cap_net_raw+ep {}", path.display()),
+        &format!(
+            "to allow all           sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep {}",
+            path.display()
+        ),
     ] {
         assert!(text.lines().any(|told| told == line), "{line}\n{text}");
     }

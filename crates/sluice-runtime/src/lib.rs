@@ -30,7 +30,7 @@ mod views;
 
 pub use control::Failure;
 pub use latency::Latencies;
-pub use run::{Options, ProgressFn, ViewFn, run};
+pub use run::{OpenedFn, Options, ProgressFn, ViewFn, run};
 pub use snapshot::{Measured, Memory, Outcome, PipeSnapshot, Snapshot, StageSnapshot, State, Summary};
 pub use socket::{status, view};
 pub use views::{ShardView, StageViews, Views};

@@ -40,7 +40,13 @@ pub struct Options {
     pub progress: Option<(Duration, ProgressFn)>,
     /// Called with the views of the stages, this far apart. With it, a pipeline in which no stage has one is refused.
     pub view: Option<(Duration, ViewFn)>,
+    /// Called once, when every stage has opened what it opens and before the first thread is started. What it does to the
+    /// calling thread holds for all of them. An error ends the run before it began.
+    pub opened: Option<OpenedFn>,
 }
+
+/// Prepares the process for the run.
+pub type OpenedFn = Box<dyn FnOnce() -> io::Result<()>>;
 
 /// Shows how far a run has come.
 pub type ProgressFn = Box<dyn FnMut(&Snapshot)>;
@@ -51,7 +57,15 @@ pub type ViewFn = Box<dyn FnMut(&Views)>;
 impl Options {
     /// Tells this reporter, and nothing else.
     pub fn new(reporter: Arc<dyn Reporter>) -> Self {
-        Self { reporter, control: None, signals: false, measured: false, progress: None, view: None }
+        Self {
+            reporter,
+            control: None,
+            signals: false,
+            measured: false,
+            progress: None,
+            view: None,
+            opened: None,
+        }
     }
 }
 
@@ -77,6 +91,9 @@ pub fn run(pipeline: &Pipeline, mut options: Options) -> Result<Summary, Failure
     } else {
         None
     };
+    if let Some(opened) = options.opened.take() {
+        opened().map_err(Failure::of_run("prepare the run"))?;
+    }
 
     let left = Arc::new(AtomicUsize::new(threads.len()));
     let mut handles = Vec::new();

@@ -165,3 +165,20 @@ stages:
         assert!(got.lines.is_sorted_by_key(|n| n.parse::<u64>().unwrap()));
     }
 }
+
+/// What is done before the first thread starts is done on the thread that called, and can keep the run from starting.
+#[test]
+fn once_all_is_open_the_caller_has_a_word() {
+    let yaml = "stages:\n  - {source: count, to: 3}\n  - {sink: collect, into: opened}";
+    let caller = std::thread::current().id();
+    let options = |fails: bool| Options {
+        opened: Some(Box::new(move || {
+            assert_eq!(std::thread::current().id(), caller);
+            if fails { Err(std::io::Error::other("not today")) } else { Ok(()) }
+        })),
+        ..Options::new(Arc::new(Heard::default()))
+    };
+    let failure = run(&pipeline(yaml), options(true)).unwrap_err();
+    assert_eq!((failure.stage.as_str(), failure.message.as_str()), ("", "cannot prepare the run: not today"));
+    assert_eq!(run(&pipeline(yaml), options(false)).unwrap().outcome, Outcome::Done);
+}

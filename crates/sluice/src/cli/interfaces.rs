@@ -204,7 +204,7 @@ impl Rights {
         let mut rows = Vec::new();
         for (what, name) in [
             (Use::Capture, "may capture"),
-            (Use::Promiscuous, "may be promiscuous"),
+            (Use::HardwareTimes, "may use hardware time"),
             (Use::Xdp, "may use xdp"),
         ] {
             let missing: Vec<String> = what.missing().into_iter().map(str::to_uppercase).collect();
@@ -215,7 +215,7 @@ impl Rights {
             };
             rows.push(vec![name.to_owned(), verdict]);
         }
-        for (what, name) in [(Use::Promiscuous, "to allow it"), (Use::Xdp, "to allow xdp too")] {
+        for (what, name) in [(Use::Capture, "to allow it"), (Use::Xdp, "to allow all")] {
             if !what.missing().is_empty() {
                 rows.push(vec![name.to_owned(), self.grant(what)]);
             }
@@ -231,7 +231,7 @@ impl Rights {
         };
         json!({
             "capture": of(Use::Capture),
-            "promiscuous": of(Use::Promiscuous),
+            "hardware_times": of(Use::HardwareTimes),
             "xdp": of(Use::Xdp),
         })
     }

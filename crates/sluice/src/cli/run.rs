@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use sluice_capture::rights;
 use sluice_config::{ParamSpec, Pipeline};
 use sluice_core::{Kind, Registry};
 use sluice_runtime::{Failure, Options, Outcome, Snapshot, Summary, Views};
@@ -30,6 +31,7 @@ pub fn run(registry: &Registry, args: args::Run) -> anyhow::Result<u8> {
         signals: true,
         progress: bar.calls(has_bar),
         view: screen.as_ref().map(|screen| screen.calls(&bar)),
+        opened: Some(Box::new(rights::give_up)),
         ..Options::new(Arc::new(bar.clone()))
     };
     keep_panics_quiet();
