@@ -9,9 +9,11 @@ pub mod facts;
 pub mod interface;
 mod netdev;
 pub mod rights;
+pub mod send;
 pub mod socket;
 mod sys;
 
 pub use facts::Facts;
 pub use interface::Interface;
+pub use send::{Outgoing, Sender, Sent};
 pub use socket::{Framing, PacketSocket, Statistics};

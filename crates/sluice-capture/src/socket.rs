@@ -71,6 +71,11 @@ impl PacketSocket {
         sys::option(self.as_fd(), libc::SOL_PACKET, name)
     }
 
+    /// Gives what is sent to the driver at once, past the queues of traffic control.
+    pub fn bypass_queues(&self) -> io::Result<()> {
+        self.set_option(libc::PACKET_QDISC_BYPASS, &1)
+    }
+
     /// Leaves out what the interface sends.
     pub fn ignore_outgoing(&self) -> io::Result<()> {
         self.set_option(libc::PACKET_IGNORE_OUTGOING, &1)
