@@ -39,7 +39,7 @@ pub use renewal::Renewal;
 pub use slab::{PoolBuf, Slab};
 pub use sluice_wire::layers::Layers;
 pub use stage::{
-    ERRORS, Filter, MAIN, Next, Port, PortType, Ports, Prepared, Progress, Shard, Sink, Source, Stage,
+    ERRORS, Filter, MAIN, Next, Pause, Port, PortType, Ports, Prepared, Progress, Shard, Sink, Source, Stage,
     prepared,
 };
 pub use view::View;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Batch, Error, Key, Output, View};
 
@@ -143,6 +144,12 @@ pub trait Prepared: Send + Sync {
         let _ = (key, shards);
         false
     }
+
+    /// Whether the sink that it makes has a [view](Sink::view). Asked of sinks alone, before any is made: a run that has
+    /// nothing to show touches no output.
+    fn shows(&self) -> bool {
+        false
+    }
 }
 
 /// An instance of a component.
@@ -153,6 +160,35 @@ pub enum Stage {
     Filter(Box<dyn Filter>),
     /// It brings out.
     Sink(Box<dyn Sink>),
+}
+
+impl Stage {
+    /// What it shows of itself.
+    pub fn view(&self) -> Option<View> {
+        match self {
+            Stage::Source(_) => None,
+            Stage::Filter(filter) => filter.view(),
+            Stage::Sink(sink) => sink.view(),
+        }
+    }
+
+    /// How many items it holds back.
+    pub fn held(&self) -> u64 {
+        match self {
+            Stage::Source(_) => 0,
+            Stage::Filter(filter) => filter.held(),
+            Stage::Sink(sink) => sink.held(),
+        }
+    }
+
+    /// The descriptor that it may wait for.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stage::Source(source) => source.fd(),
+            Stage::Filter(_) => None,
+            Stage::Sink(sink) => sink.fd(),
+        }
+    }
 }
 
 /// What a source wants next.
@@ -270,13 +306,25 @@ pub trait Filter: Send {
     }
 }
 
+/// What a sink waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The moment that is this long after the run began; none at all where it has passed.
+    Until(Duration),
+    /// That [`Sink::fd`] can be written.
+    Writable,
+}
+
 /// Brings batches out of the pipeline.
 ///
 /// One instance is owned by one thread and all its methods are called there. An error ends the run; nothing more is
 /// called then, `finish` included, so what `finish` would have made whole stays visibly unfinished.
+///
+/// It does not wait. One that cannot bring out at once what it was given keeps it and says in [`pause`](Self::pause) what
+/// it waits for. Then it is given nothing else, and what comes before it in the pipeline waits too.
 pub trait Sink: Send {
     /// Takes one batch of the declared input type. Every item of it counts as delivered, unless it is told to
-    /// [`Output::dropped`] or emitted on the `errors` port.
+    /// [`Output::dropped`], emitted on the `errors` port, or [held](Self::held) back.
     fn write(&mut self, batch: Batch, out: &mut Output) -> Result<(), Error>;
 
     /// Hands on what was buffered, so that a reader sees it. Called when the stage is about to wait for input.
@@ -285,10 +333,45 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// The last call: the input has ended. Makes the output whole.
+    /// The input has ended: makes the output whole. The last call, but for [`resume`](Self::resume) as long as there is a
+    /// pause.
     fn finish(&mut self, out: &mut Output) -> Result<(), Error> {
         let _ = out;
         Ok(())
+    }
+
+    /// What it waits for, as long as it is not done with what it was given. Asked after every call of `write`, `finish` and
+    /// `resume`; with `None` the next batch may come.
+    fn pause(&self) -> Option<Pause> {
+        None
+    }
+
+    /// What it waited for has come: `moment` is the time since the run began, which is as precise as it can be had and
+    /// never jumps. Goes on for a while, a batch at most; it may find another pause.
+    fn resume(&mut self, moment: Duration, out: &mut Output) -> Result<(), Error> {
+        let _ = (moment, out);
+        Ok(())
+    }
+
+    /// The run was told to stop while there is a pause. Called once: whoever waits for long drops what is left, and whatever
+    /// comes then.
+    fn stopped(&mut self, out: &mut Output) {
+        let _ = out;
+    }
+
+    /// The descriptor to wait for in [`Pause::Writable`].
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// How many items it holds back now, in a pause; part of the accounting law.
+    fn held(&self) -> u64 {
+        0
+    }
+
+    /// What it shows of itself, as of a [filter](Filter::view); but what it shows last is what there is after its last call.
+    fn view(&self) -> Option<View> {
+        None
     }
 }
 

@@ -34,10 +34,11 @@ enum Bed {
     Poll(OwnedFd),
 }
 
-/// Why [`Signal::wait_readable`] came back.
+/// Why [`Signal::wait_readable`] or [`Signal::wait_writable`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readable {
-    /// The descriptor can be read without blocking; an error or a hang-up counts too, for the read will report it.
+    /// The descriptor can be read, or written, without blocking; an error or a hang-up counts too, for the call will
+    /// report it.
     Fd,
     /// `ready` was true. The descriptor was not looked at.
     Ready,
@@ -110,7 +111,7 @@ impl Signal {
                 Bed::Park(_) => park(deadline),
                 // Without poll (the kernel is out of memory) the wait becomes a look every millisecond.
                 Bed::Poll(fd) => {
-                    if poll_readable(fd, None, deadline).is_err() {
+                    if poll_for(fd, None, deadline).is_err() {
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 }
@@ -131,13 +132,32 @@ impl Signal {
         &self,
         fd: BorrowedFd<'_>,
         deadline: Option<Instant>,
+        ready: impl FnMut() -> bool,
+    ) -> io::Result<Readable> {
+        self.wait_for((fd, PollFlags::IN), deadline, ready)
+    }
+
+    /// The same, for a descriptor that is waited for until it can be written.
+    pub fn wait_writable(
+        &self,
+        fd: BorrowedFd<'_>,
+        deadline: Option<Instant>,
+        ready: impl FnMut() -> bool,
+    ) -> io::Result<Readable> {
+        self.wait_for((fd, PollFlags::OUT), deadline, ready)
+    }
+
+    fn wait_for(
+        &self,
+        other: (BorrowedFd<'_>, PollFlags),
+        deadline: Option<Instant>,
         mut ready: impl FnMut() -> bool,
     ) -> io::Result<Readable> {
         let Bed::Poll(own) = &self.0.bed else {
             let message = "a signal without an eventfd cannot wait for a descriptor";
             return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         };
-        let broke_off = self.0.bell.wait(&mut ready, || match poll_readable(own, Some(fd), deadline) {
+        let broke_off = self.0.bell.wait(&mut ready, || match poll_for(own, Some(other), deadline) {
             Ok(true) => ControlFlow::Break(Ok(Readable::Fd)),
             Ok(false) if is_past(deadline) => ControlFlow::Break(Ok(Readable::Deadline)),
             Ok(false) => ControlFlow::Continue(()),
@@ -176,12 +196,12 @@ fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
-/// Sleeps until a wake-up arrives on `own`, `other` is readable, or `deadline` passes. True when `other` is.
+/// Sleeps until a wake-up arrives on `own`, `other` is ready, or `deadline` passes. True when `other` is.
 ///
 /// Consumes the wake-up. A signal handler ends the sleep early, which the caller takes for a wake-up too many.
-fn poll_readable(
+fn poll_for(
     own: &OwnedFd,
-    other: Option<BorrowedFd<'_>>,
+    other: Option<(BorrowedFd<'_>, PollFlags)>,
     deadline: Option<Instant>,
 ) -> Result<bool, Errno> {
     // A deadline too far away for the kernel's clock is none.
@@ -190,10 +210,8 @@ fn poll_readable(
         .and_then(|left| Timespec::try_from(left).ok());
     let own = own.as_fd();
     // `poll` takes a slice, so without a second descriptor the first stands in for it and is not looked at.
-    let mut fds = [
-        PollFd::from_borrowed_fd(own, PollFlags::IN),
-        PollFd::from_borrowed_fd(other.unwrap_or(own), PollFlags::IN),
-    ];
+    let (second, flags) = other.unwrap_or((own, PollFlags::IN));
+    let mut fds = [PollFd::from_borrowed_fd(own, PollFlags::IN), PollFd::from_borrowed_fd(second, flags)];
     let watched = if other.is_some() { &mut fds[..] } else { &mut fds[..1] };
     match poll(watched, timeout.as_ref()) {
         Ok(_) => {}

@@ -1,8 +1,9 @@
 //! What a signal promises beyond what the model check proves: descriptors, deadlines, and idling for free.
 #![cfg(not(loom))]
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -133,4 +134,24 @@ fn a_parking_signal_refuses_descriptors() {
     let (reader, _writer) = rustix::pipe::pipe().unwrap();
     let error = Signal::new().wait_readable(reader.as_fd(), None, || true).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_descriptor_that_can_be_written_ends_the_wait() {
+    let signal = Signal::with_eventfd().unwrap();
+    let (near, far) = UnixStream::pair().unwrap();
+    let now = Some(Instant::now());
+    assert_eq!(signal.wait_writable(near.as_fd(), now, || false).unwrap(), Readable::Fd);
+    near.set_nonblocking(true).unwrap();
+    while (&near).write(&[0; 4096]).is_ok() {}
+    assert_eq!(signal.wait_writable(near.as_fd(), now, || false).unwrap(), Readable::Deadline);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| signal.wait_writable(near.as_fd(), None, || false).unwrap());
+        until_asleep(&signal);
+        let mut room = vec![0; 1 << 20];
+        while !waiter.is_finished() {
+            assert!((&far).read(&mut room).unwrap() > 0);
+        }
+        assert_eq!(waiter.join().unwrap(), Readable::Fd);
+    });
 }

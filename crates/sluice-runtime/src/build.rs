@@ -134,6 +134,7 @@ impl Built {
                         slot,
                         watermarks: watermarks(&segment.sources),
                         failed: None,
+                        told: false,
                         emitted: Vec::new(),
                     });
                 }
@@ -155,6 +156,7 @@ impl Built {
                     times: Times::new(began),
                     latency: latency.clone(),
                     shown: 0,
+                    is_precise: false,
                 };
                 let body = Body { thread, source: segment.source, cpu: cpus.of(threads.len()) };
                 threads.push((name(segment, stages, worker), body));
@@ -173,7 +175,9 @@ fn instances(stages: &[StageSpec], plan: &Plan, viewed: bool) -> Result<Vec<Vec<
     }
     for kind in Kind::ALL {
         // Before an output is touched.
-        if kind == Kind::Sink && viewed && !made.iter().flatten().any(|(_, _, slot)| slot.shows()) {
+        let will_show = |spec: &StageSpec| spec.component.kind == Kind::Sink && spec.prepared.shows();
+        let shows = || made.iter().flatten().any(|(_, _, slot)| slot.shows());
+        if kind == Kind::Sink && viewed && !shows() && !stages.iter().any(will_show) {
             let message = "no stage of this pipeline has a view".to_owned();
             return Err(Failure { stage: String::new(), message, panicked: false });
         }
@@ -185,20 +189,20 @@ fn instances(stages: &[StageSpec], plan: &Plan, viewed: bool) -> Result<Vec<Vec<
                     message: error.to_string(),
                     panicked: false,
                 })?;
-                let view = if let Stage::Filter(filter) = &stage { filter.view() } else { None };
+                let slot = Slot::new(stage.view());
                 let counters = Counters::new(spec.component.drops.len());
-                made.push((stage, Arc::new(counters), Arc::new(Slot::new(view))));
+                made.push((stage, Arc::new(counters), Arc::new(slot)));
             }
         }
     }
     Ok(made)
 }
 
-/// A signal for each thread of each segment. A source that has a descriptor to wait for gets one that can.
+/// A signal for each thread of each segment. One that may wait for a descriptor gets one that can.
 fn signals(plan: &Plan, instances: &[Vec<Instance>]) -> Result<Vec<Vec<Signal>>, Failure> {
     let polls = |segment: &SegmentPlan| {
-        let first = segment.cells.first().and_then(|cell| instances[cell.stage].first());
-        matches!(first, Some((Stage::Source(source), ..)) if source.fd().is_some())
+        let mut stages = segment.cells.iter().filter_map(|cell| instances[cell.stage].first());
+        stages.any(|(stage, ..)| stage.fd().is_some())
     };
     let make = |segment: &SegmentPlan| match polls(segment) {
         true => Signal::with_eventfd(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_config::OnError;
-use sluice_core::{Batch, Emitted, Error, Marker, Output, Payload, Stage, Stamp, Tally};
+use sluice_core::{Batch, Emitted, Error, Marker, Output, Pause, Payload, Stage, Stamp};
 
 use crate::counters::Counters;
 use crate::plan::Target;
@@ -36,6 +36,8 @@ pub(crate) struct Cell {
     pub watermarks: Vec<(u16, i64)>,
     /// Items dropped since the stage failed; `None` while it works.
     pub failed: Option<u64>,
+    /// Whether it was told, in a pause, that the run stops.
+    pub told: bool,
     /// What the last call emitted; kept so that its memory is used again.
     pub emitted: Vec<Emitted>,
 }
@@ -51,19 +53,54 @@ impl Cell {
             *dropped += items;
             return Ok(());
         }
-        let gone = |tally: &Tally| tally.dropped.iter().sum::<u64>();
-        let before = gone(tally);
         match &mut self.stage {
             Stage::Filter(filter) => filter.process(batch, &mut self.out),
             Stage::Sink(sink) => {
                 sink.write(batch, &mut self.out)?;
-                // Delivered is what was neither dropped nor refused; refused items are taken off when they are emitted.
-                let tally = self.out.tally();
-                tally.passed += items.saturating_sub(gone(tally) - before);
-                tally.passed_bytes += bytes;
+                self.out.tally().passed_bytes += bytes;
+                self.delivered();
                 Ok(())
             }
             Stage::Source(_) => Err(Error::Contract("a batch came to a source".into())),
+        }
+    }
+
+    /// Whether it brings batches out of the pipeline.
+    pub fn is_sink(&self) -> bool {
+        matches!(self.stage, Stage::Sink(_))
+    }
+
+    /// Delivered is what a sink has neither dropped nor refused nor kept; refused items are taken off when they are emitted.
+    fn delivered(&mut self) {
+        let held = self.stage.held();
+        let tally = self.out.tally();
+        let others = tally.dropped.iter().sum::<u64>() + tally.errors + held;
+        tally.passed = (tally.taken + tally.created).saturating_sub(others);
+    }
+
+    /// What a sink waits for before it can be given more.
+    pub fn pause(&self) -> Option<Pause> {
+        match &self.stage {
+            Stage::Sink(sink) if self.failed.is_none() => sink.pause(),
+            _ => None,
+        }
+    }
+
+    /// Lets a sink go on after a pause.
+    pub fn resume(&mut self, moment: Duration) -> Result<(), Error> {
+        if let Stage::Sink(sink) = &mut self.stage {
+            sink.resume(moment, &mut self.out)?;
+            self.delivered();
+        }
+        Ok(())
+    }
+
+    /// Tells a sink in a pause that the run stops.
+    pub fn stop(&mut self) {
+        self.told = true;
+        if let Stage::Sink(sink) = &mut self.stage {
+            sink.stopped(&mut self.out);
+            self.delivered();
         }
     }
 
@@ -93,8 +130,10 @@ impl Cell {
                 if !self.watermarks.is_empty() {
                     return Ok(());
                 }
-                // The last one shows what there was before it was given out.
-                self.show(elapsed());
+                // The last one shows what there was before it was given out; a sink shows what it did in the end.
+                if !self.is_sink() {
+                    self.show(elapsed());
+                }
                 self.finish()
             }
             _ => Ok(()),
@@ -107,15 +146,19 @@ impl Cell {
         match &mut self.stage {
             _ if self.failed.is_some() => Ok(()),
             Stage::Filter(filter) => filter.finish(&mut self.out),
-            Stage::Sink(sink) => sink.finish(&mut self.out),
+            Stage::Sink(sink) => {
+                sink.finish(&mut self.out)?;
+                self.delivered();
+                Ok(())
+            }
             Stage::Source(_) => Ok(()),
         }
     }
 
     /// Leaves what the stage shows, `at` this time of the run.
     pub fn show(&self, at: Duration) {
-        if let (Stage::Filter(filter), None) = (&self.stage, self.failed) {
-            self.slot.leave(filter.view(), at);
+        if self.failed.is_none() {
+            self.slot.leave(self.stage.view(), at);
         }
     }
 
@@ -175,7 +218,7 @@ impl Cell {
     pub fn count_emission(&mut self, port: usize, payload: &Payload) {
         let Payload::Batch(batch) = payload else { return };
         let (items, bytes) = (batch.len() as u64, batch.bytes());
-        let is_sink = matches!(self.stage, Stage::Sink(_));
+        let is_sink = self.is_sink();
         let refused = self.errors_port == Some(port);
         let tally = self.out.tally();
         if refused {
@@ -192,10 +235,7 @@ impl Cell {
 
     /// Publishes the counters.
     pub fn settle(&mut self) {
-        let held = match &self.stage {
-            Stage::Filter(filter) if self.failed.is_none() => filter.held(),
-            _ => 0,
-        };
+        let held = if self.failed.is_none() { self.stage.held() } else { 0 };
         let is_source = matches!(self.stage, Stage::Source(_));
         let tally = self.out.tally();
         tally.held = held;

@@ -1,11 +1,14 @@
 //! One thread of a segment: takes messages, calls stages, passes on what they emit.
 
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sluice_config::OnError;
-use sluice_core::{Credit, Credits, Emitted, Error, Marker, Message, Next, Payload, Pools, Stage, Stamp};
+use sluice_core::{
+    Credit, Credits, Emitted, Error, Marker, Message, Next, Pause, Payload, Pools, Stage, Stamp,
+};
 use sluice_queue::{Readable, Signal};
 
 use crate::cell::Cell;
@@ -19,6 +22,9 @@ use crate::plan::Target;
 
 /// What every batch weighs at least against the memory limit: its vectors, and its share of the bookkeeping.
 const LEAST_WEIGHT: usize = 4096;
+
+/// How long before the end of a pause its thread is awake and looks at the clock: about what it takes to wake up.
+const AWAKE: Duration = Duration::from_micros(40);
 
 /// Why a thread ended before its input did.
 #[derive(Debug)]
@@ -41,6 +47,8 @@ pub(crate) struct Thread {
     pub latency: Option<Arc<Latency>>,
     /// The last question for views that was answered.
     pub shown: u64,
+    /// Whether it was told to the system that this thread wants to be woken in time.
+    pub is_precise: bool,
 }
 
 /// What a thread sleeps for, besides the end of the run.
@@ -54,6 +62,10 @@ enum Until<'a> {
     Room(usize),
     /// Memory.
     Credit(&'a Credits),
+    /// The time for which the sink of this number waits; none is never.
+    Time(usize, Option<Instant>),
+    /// That the sink of this number can write.
+    Writable(usize),
 }
 
 impl Thread {
@@ -129,6 +141,8 @@ impl Thread {
     /// The thread has nothing more to do: the last counters.
     pub fn end(&mut self) {
         self.settle();
+        let at = self.times.began.elapsed();
+        self.cells.iter().filter(|cell| cell.is_sink()).for_each(|cell| cell.show(at));
         for cell in &self.cells {
             cell.counters.publish_times(&self.times);
             cell.counters.publish_end(self.times.began.elapsed());
@@ -164,8 +178,8 @@ impl Thread {
         }
         self.shown = question;
         let at = self.times.began.elapsed();
-        // What a stage showed before its last call stays: that call takes away what there was to see.
-        let shows = |cell: &&Cell| cell.slot.shows() && !cell.watermarks.is_empty();
+        // What a filter showed before its last call stays: that call takes away what there was to see.
+        let shows = |cell: &&Cell| cell.slot.shows() && (!cell.watermarks.is_empty() || cell.is_sink());
         self.cells.iter().filter(shows).for_each(|cell| cell.show(at));
         self.control.asked.answer(question, self.cells.iter().map(|cell| &*cell.slot));
     }
@@ -253,6 +267,8 @@ impl Thread {
         let (result, marker) = match payload {
             Payload::Batch(batch) => {
                 let result = cell.call(batch);
+                let result = self.go_on(at, result)?;
+                let cell = &mut self.cells[at];
                 if let (Some(latency), Stage::Sink(_)) = (&self.latency, &cell.stage) {
                     latency.record(stamp.born);
                 }
@@ -260,9 +276,11 @@ impl Thread {
             }
             Payload::Empty => (Ok(()), None),
             Payload::Marker(marker) => {
-                (cell.mark(stamp.source, marker, || self.times.began.elapsed()), Some(marker))
+                let result = cell.mark(stamp.source, marker, || self.times.began.elapsed());
+                (self.go_on(at, result)?, Some(marker))
             }
         };
+        let cell = &mut self.cells[at];
         let collected = cell.collect(marker.is_some());
         if let Err(error) = result.and(collected) {
             self.broke(at, &error)?;
@@ -277,6 +295,56 @@ impl Thread {
             }
         }
         self.pass_on(at, stamp, credit, marker, false)
+    }
+
+    /// Lets a sink, after a call that gave this, go on until it is done with what it was given.
+    fn go_on(&mut self, at: usize, after: Result<(), Error>) -> Result<Result<(), Error>, Stopped> {
+        let mut result = after;
+        while result.is_ok()
+            && let Some(pause) = self.cells[at].pause()
+        {
+            if self.control.is_aborted() {
+                return Err(Stopped);
+            }
+            if self.gives_up(at) {
+                self.cells[at].stop();
+                continue;
+            }
+            self.show();
+            self.pause(at, pause)?;
+            if self.gives_up(at) {
+                continue;
+            }
+            let cell = &mut self.cells[at];
+            cell.out.set_now(now());
+            result = cell.resume(self.times.began.elapsed());
+            cell.settle();
+        }
+        Ok(result)
+    }
+
+    /// Whether a sink has to be told that the run stops.
+    fn gives_up(&self, at: usize) -> bool {
+        self.control.is_stopping() && !self.cells[at].told
+    }
+
+    /// Waits for what a sink waits for, or until the run stops: asleep, but for the last moments before a time.
+    fn pause(&mut self, at: usize, pause: Pause) -> Result<(), Stopped> {
+        let Pause::Until(moment) = pause else { return self.wait(Until::Writable(at)) };
+        // A time beyond what the clock can tell never comes.
+        let until = self.times.began.checked_add(moment);
+        let awake = until.and_then(|until| until.checked_sub(AWAKE));
+        if awake.is_none_or(|awake| awake > Instant::now()) {
+            if !std::mem::replace(&mut self.is_precise, true) {
+                // Without that the system wakes it some 50 us late, which is no reason not to go on.
+                let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+            }
+            self.wait(Until::Time(at, awake))?;
+        }
+        while until.is_some_and(|until| until > Instant::now()) && !self.gives_up(at) {
+            std::hint::spin_loop();
+        }
+        Ok(())
     }
 
     /// Sends what the last call emitted to the readers of each port, as parts of one number, the last marked as such unless
@@ -344,7 +412,7 @@ impl Thread {
             OnError::Continue => {
                 self.control.record(failure);
                 cell.out.notice(format!("{error}; going on without this stage"));
-                cell.failed = Some(0);
+                cell.failed = Some(cell.stage.held());
                 Ok(())
             }
         }
@@ -374,18 +442,23 @@ impl Thread {
                     Until::Idle(_) => control.is_stopping(),
                     Until::Room(pipe) => outlets[pipe].sender.has_room(),
                     Until::Credit(credits) => credits.replenished() | control.is_stopping(),
+                    Until::Time(at, _) | Until::Writable(at) => control.is_stopping() & !cells[at].told,
                 }
         };
         let asked = || control.asked.question() != *shown;
         let ready = || to_go_on() | asked();
-        let source = cells
-            .first()
-            .and_then(|cell| if let Stage::Source(source) = &cell.stage { Some(source) } else { None });
-        let waited = match (until, source.and_then(|source| source.fd())) {
-            (Until::Idle(deadline), Some(fd)) => {
-                signal.wait_readable(fd, deadline, ready).map(|why| why != Readable::Ready || to_go_on())
+        let fd = match until {
+            Until::Idle(_) => cells.first().and_then(|cell| cell.stage.fd()),
+            Until::Writable(at) => cells[at].stage.fd(),
+            _ => None,
+        };
+        let why = |why| why != Readable::Ready || to_go_on();
+        let waited = match (until, fd) {
+            (Until::Idle(deadline), Some(fd)) => signal.wait_readable(fd, deadline, ready).map(why),
+            (Until::Writable(_), Some(fd)) => signal.wait_writable(fd, None, ready).map(why),
+            (Until::Idle(deadline) | Until::Time(_, deadline), None) => {
+                Ok(!signal.wait_until(deadline, ready) || to_go_on())
             }
-            (Until::Idle(deadline), None) => Ok(!signal.wait_until(deadline, ready) || to_go_on()),
             _ => {
                 signal.wait_until(None, ready);
                 Ok(to_go_on())
@@ -396,7 +469,11 @@ impl Thread {
             return Err(Stopped);
         }
         waited.or_else(|source| {
-            self.broke(0, &Error::Io { doing: "wait for input".into(), source }).map(|()| true)
+            let (at, doing) = match until {
+                Until::Writable(at) => (at, "wait until it can write"),
+                _ => (0, "wait for input"),
+            };
+            self.broke(at, &Error::Io { doing: doing.into(), source }).map(|()| true)
         })
     }
 

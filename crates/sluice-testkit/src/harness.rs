@@ -4,17 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use sluice_core::{
-    Batch, Component, Emitted, Kind, MAIN, Marker, Next, Notice, OptionError, Output, Parallelism, Pools,
-    Ports, Registry, Reporter, Shard, Stage, Tally,
+    Batch, Component, Emitted, Kind, MAIN, Marker, Next, Notice, OptionError, Output, Parallelism, Pause,
+    Pools, Ports, Registry, Reporter, Shard, Stage, Tally, View,
 };
 
 use crate::build;
 
 /// Keys of a stage that are the pipeline's business and no option of the component.
 const RESERVED: [&str; 6] = ["id", "inputs", "workers", "shard_by", "pipe", "on_error"];
+
+/// How often a sink may go on with one batch.
+const PATIENCE: usize = 1_000_000;
 
 /// Why a stage could not be made or run.
 #[derive(Debug)]
@@ -137,6 +141,8 @@ pub struct Harness {
     /// Here to be reused.
     emitted: Vec<Emitted>,
     notices: Arc<Notices>,
+    /// The time since the run began, which passes in the pauses of a sink.
+    moment: Duration,
 }
 
 impl Harness {
@@ -165,7 +171,8 @@ impl Harness {
         let errors = ports.output(sluice_core::ERRORS);
         let reporter = Arc::clone(&notices) as Arc<dyn Reporter>;
         let out = Output::new(component.name.into(), component.drops, errors, build::pools(), reporter);
-        Ok(Self { component, ports, stage, out, emitted: Vec::new(), notices })
+        let moment = Duration::ZERO;
+        Ok(Self { component, ports, stage, out, emitted: Vec::new(), notices, moment })
     }
 
     /// The ports, as prepared.
@@ -222,6 +229,7 @@ impl Harness {
             Stage::Filter(filter) => filter.process(batch, &mut self.out)?,
             Stage::Sink(sink) => sink.write(batch, &mut self.out)?,
         }
+        self.go_on()?;
         self.collect(each, |_| {})
     }
 
@@ -282,6 +290,7 @@ impl Harness {
             Stage::Filter(filter) => filter.finish(&mut self.out)?,
             Stage::Sink(sink) => sink.finish(&mut self.out)?,
         }
+        self.go_on()?;
         let mut outcome = self.outcome()?;
         while let Stage::Filter(filter) = &mut self.stage
             && filter.unfinished()
@@ -290,6 +299,38 @@ impl Harness {
             outcome.batches.append(&mut self.outcome()?.batches);
         }
         Ok(outcome)
+    }
+
+    /// Lets a sink go on until it is done; no time passes but its own.
+    fn go_on(&mut self) -> Result<(), Error> {
+        let mut left = PATIENCE;
+        while let Stage::Sink(sink) = &mut self.stage
+            && let Some(pause) = sink.pause()
+        {
+            if let Pause::Until(moment) = pause {
+                self.moment = self.moment.max(moment);
+            }
+            left = left.checked_sub(1).ok_or_else(|| wrong("it does not come to an end"))?;
+            sink.resume(self.moment, &mut self.out)?;
+        }
+        Ok(())
+    }
+
+    /// The time that has passed in the pauses of a sink.
+    pub fn moment(&self) -> Duration {
+        self.moment
+    }
+
+    /// Tells a sink that the run stops.
+    pub fn stop(&mut self) {
+        if let Stage::Sink(sink) = &mut self.stage {
+            sink.stopped(&mut self.out);
+        }
+    }
+
+    /// What it shows of itself.
+    pub fn view(&self) -> Option<View> {
+        self.stage.view()
     }
 
     fn outcome(&mut self) -> Result<Outcome, Error> {
@@ -327,8 +368,10 @@ impl Harness {
         match &self.stage {
             Stage::Source(_) => tally.created = tally.passed + dropped + tally.errors,
             Stage::Filter(filter) => tally.held = filter.held(),
-            Stage::Sink(_) => {
-                tally.passed = (tally.taken + tally.created).saturating_sub(dropped + tally.errors)
+            Stage::Sink(sink) => {
+                tally.held = sink.held();
+                let others = dropped + tally.errors + tally.held;
+                tally.passed = (tally.taken + tally.created).saturating_sub(others);
             }
         }
         Ok(())

@@ -36,6 +36,12 @@ fn collected() -> &'static Mutex<HashMap<String, Collected>> {
     ALL.get_or_init(Mutex::default)
 }
 
+/// Keeps what a sink of this name has collected so far.
+pub fn keep(name: &str, lines: &[String]) {
+    let kept = Collected { lines: lines.to_vec(), finished: false };
+    collected().lock().unwrap().insert(name.to_owned(), kept);
+}
+
 /// Takes what the sinks of this name collected.
 pub fn take(name: &str) -> Collected {
     collected().lock().unwrap().remove(name).unwrap_or_default()
