@@ -5,15 +5,23 @@
 //!
 //! The one crate with unsafe code: it stands in `sys` and in the modules that share memory with the kernel.
 
+mod cooked;
 pub mod facts;
+pub mod fanout;
 pub mod interface;
 mod netdev;
+pub mod receive;
 pub mod rights;
+pub mod ring;
 pub mod send;
+pub mod settings;
 pub mod socket;
 mod sys;
 
 pub use facts::Facts;
 pub use interface::Interface;
+pub use receive::{Receive, Received};
+pub use ring::Ring;
 pub use send::{Outgoing, Sender, Sent};
+pub use settings::{Direction, Settings};
 pub use socket::{Framing, PacketSocket, Statistics};

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use sluice_expr::bpf::program::code;
+use sluice_expr::bpf::{Insn, Program};
 
 use crate::sys;
 
@@ -62,6 +64,57 @@ impl PacketSocket {
         })
     }
 
+    /// Lets in what passes this program, in place of what passed before.
+    pub fn filter(&self, program: &Program) -> io::Result<()> {
+        sys::set_program(self.as_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &insns_of(program.insns()))
+    }
+
+    /// Lets nothing in from now on.
+    pub fn reject_all(&self) -> io::Result<()> {
+        let nothing = insns_of(&[Insn::new(code::RET, 0)]);
+        sys::set_program(self.as_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &nothing)
+    }
+
+    /// Lets the interface receive what is not meant for it, as long as the socket is open.
+    pub fn promiscuous(&self, interface: u32) -> io::Result<()> {
+        let request = libc::packet_mreq {
+            mr_ifindex: interface as libc::c_int,
+            mr_type: libc::PACKET_MR_PROMISC as libc::c_ushort,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        self.set_option(libc::PACKET_ADD_MEMBERSHIP, &request)
+    }
+
+    /// Takes the times of packets from the clock of the interface of this name.
+    pub fn stamp_in_hardware(&self, name: &str) -> io::Result<()> {
+        sys::stamp_in_hardware(self.as_fd(), name.as_bytes())?;
+        self.set_option(libc::PACKET_TIMESTAMP, &(libc::SOF_TIMESTAMPING_RAW_HARDWARE as libc::c_int))
+    }
+
+    /// Takes the error that waits to be told: that the interface went down.
+    pub fn take_error(&self) -> io::Result<()> {
+        match sys::option::<libc::c_int>(self.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR)? {
+            0 => Ok(()),
+            number => Err(io::Error::from_raw_os_error(number)),
+        }
+    }
+
+    /// Divides the packets with the other sockets that join this group.
+    pub(crate) fn join(&self, word: u32) -> io::Result<()> {
+        self.set_option(libc::PACKET_FANOUT, &word)
+    }
+
+    /// The group that it joined, as [`join`](Self::join) takes it.
+    pub(crate) fn joined(&self) -> io::Result<u32> {
+        self.option(libc::PACKET_FANOUT)
+    }
+
+    /// Tells the group by which program it divides packets.
+    pub(crate) fn divide_by(&self, program: &[Insn]) -> io::Result<()> {
+        sys::set_program(self.as_fd(), libc::SOL_PACKET, libc::PACKET_FANOUT_DATA, &insns_of(program))
+    }
+
     /// Sets an option of the level `SOL_PACKET`.
     pub(crate) fn set_option<T: sys::Plain>(&self, name: libc::c_int, value: &T) -> io::Result<()> {
         sys::set_option(self.as_fd(), libc::SOL_PACKET, name, value)
@@ -79,6 +132,19 @@ impl PacketSocket {
     /// Leaves out what the interface sends.
     pub fn ignore_outgoing(&self) -> io::Result<()> {
         self.set_option(libc::PACKET_IGNORE_OUTGOING, &1)
+    }
+}
+
+/// Instructions as the kernel takes them.
+fn insns_of(insns: &[Insn]) -> Vec<libc::sock_filter> {
+    let one = |insn: &Insn| libc::sock_filter { code: insn.code, jt: insn.jt, jf: insn.jf, k: insn.k };
+    insns.iter().map(one).collect()
+}
+
+#[cfg(test)]
+impl From<OwnedFd> for PacketSocket {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
     }
 }
 

@@ -21,8 +21,13 @@ unsafe impl Plain for u32 {}
 // SAFETY: two or three integers.
 unsafe impl Plain for libc::tpacket_stats_v3 {}
 // SAFETY: integers, arrays of them, and a union of such.
-
 unsafe impl Plain for libc::ifreq {}
+// SAFETY: seven integers.
+unsafe impl Plain for libc::tpacket_req3 {}
+// SAFETY: four integers.
+unsafe impl Plain for libc::tpacket_req {}
+// SAFETY: three integers and an array of them.
+unsafe impl Plain for libc::packet_mreq {}
 
 fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
     if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(returned) }
@@ -40,6 +45,23 @@ pub(crate) fn set_option<T: Plain>(
     let returned = unsafe {
         libc::setsockopt(socket.as_raw_fd(), level, name, pointer, size_of::<T>() as libc::socklen_t)
     };
+    check(returned).map(drop)
+}
+
+/// Gives a socket a program: a filter, or one that divides packets among sockets.
+pub(crate) fn set_program(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    program: &[libc::sock_filter],
+) -> io::Result<()> {
+    let len = libc::c_ushort::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    let pointer = std::ptr::from_ref(&program).cast();
+    let length = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the pointer and the length are those of `program`, whose own are those of the instructions; both outlive the
+    // call, in which the kernel only reads and copies them.
+    let returned = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, pointer, length) };
     check(returned).map(drop)
 }
 
@@ -103,6 +125,17 @@ pub(crate) fn ask_interface(socket: BorrowedFd<'_>, name: &[u8], what: libc::c_u
     let returned = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, &raw mut request) };
     check(returned)?;
     Ok(Answer(request))
+}
+
+/// Asks an interface to stamp all packets that it receives with the time of its own clock.
+pub(crate) fn stamp_in_hardware(socket: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    // HWTSTAMP_TX_OFF and HWTSTAMP_FILTER_ALL of net_tstamp.h.
+    let mut wanted = libc::hwtstamp_config { flags: 0, tx_type: 0, rx_filter: 1 };
+    let mut request = request(name);
+    request.ifr_ifru.ifru_data = (&raw mut wanted).cast();
+    // SAFETY: this request reads and writes an `ifreq` and the configuration that it points to; both outlive the call.
+    let returned = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSHWTSTAMP as _, &raw mut request) };
+    check(returned).map(drop)
 }
 
 /// Binds a packet socket, see packet(7): to the interface of this number, or to all for 0, and to a protocol in host order.

@@ -99,6 +99,11 @@ impl Frame {
         self.captured
     }
 
+    /// Where it starts in its slab.
+    pub fn offset(&self) -> u32 {
+        self.offset
+    }
+
     /// The same frame, its bytes at `offset` of the main slab of another batch.
     pub fn moved_to(mut self, offset: u32) -> Self {
         self.offset = offset;
