@@ -103,6 +103,7 @@ mod tests {
     fn what_was_given_up_is_gone_for_this_thread() {
         let before = capabilities(None).expect("they are told");
         // On a thread of its own, since the other tests may need them.
+        #[expect(clippy::disallowed_methods, reason = "the runtime has no part in this test")]
         let gone = std::thread::spawn(|| {
             give_up().expect("nobody keeps a thread from that");
             give_up().expect("nor from doing so again");

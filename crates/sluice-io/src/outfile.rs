@@ -12,6 +12,16 @@ use crate::pack::{Compress, PIECE, Packer};
 /// How much is gathered before it is written.
 const GATHER: usize = PIECE;
 
+/// What the name of a file ends in while it is written.
+pub(crate) const PART: &str = ".part";
+
+/// The name of a file while it is written.
+pub(crate) fn part(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(PART);
+    name.into()
+}
+
 /// What is at least this long is written from where it is.
 const LARGE: usize = 32 << 10;
 
@@ -46,21 +56,25 @@ impl OutFile {
         }
         // What a symbolic link points to is replaced, not the link.
         let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mut part = whole.clone().into_os_string();
-        part.push(".part");
-        let part = PathBuf::from(part);
+        let part = part(&whole);
         let options = OpenOptions::new().write(true).create(true).clone();
         let this = Self::open(&part, name, &options, Some((part.clone(), whole)))?;
-        if let Err(fs::TryLockError::WouldBlock) = this.file.try_lock() {
-            let source = io::Error::new(io::ErrorKind::WouldBlock, "another sink or program is writing it");
-            return Err(Error::Io { doing: format!("write {}", this.name), source });
-        }
+        lock(&this.file, &this.name)?;
         this.file.set_len(0).map_err(|e| this.failed(e))?;
         if let Some(about) = there {
             // The permissions are the user's choice, so that they outlive the replaced file. Not every file system can.
             let _ = this.file.set_permissions(about.permissions());
         }
         Ok(this)
+    }
+
+    /// Checks that nobody is writing the file at `path`.
+    pub(crate) fn check_unused(path: &Path) -> Result<(), Error> {
+        match File::open(part(path)) {
+            Ok(file) => lock(&file, &format!("`{}`", path.display())),
+            // There is none, or opening it to write will tell why that cannot be done.
+            Err(_) => Ok(()),
+        }
     }
 
     /// The file at `path`, to write behind its end.
@@ -216,6 +230,17 @@ impl OutFile {
             (_, None) => e,
         };
         Error::Io { doing, source }
+    }
+}
+
+/// Keeps others from writing a file as long as it is open.
+fn lock(file: &File, name: &str) -> Result<(), Error> {
+    match file.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => {
+            let source = io::Error::new(io::ErrorKind::WouldBlock, "another sink or program is writing it");
+            Err(Error::Io { doing: format!("write {name}"), source })
+        }
+        _ => Ok(()),
     }
 }
 

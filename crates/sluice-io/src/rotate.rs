@@ -9,8 +9,11 @@ use serde::Deserialize;
 use sluice_core::quantity::{Duration, Size};
 use sluice_core::{Error, OptionError};
 
-use crate::outfile::OutFile;
+use crate::outfile::{OutFile, PART, part};
 use crate::pack::{Compress, split_ending};
+
+/// How long what was written may wait to be handed on, in ns.
+const PATIENCE: i64 = 1_000_000_000;
 
 /// When to begin a new file. Give one rule or several; the first that applies counts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -102,6 +105,8 @@ impl Gauge {
 pub(crate) struct Target {
     file: OutFile,
     pieces: Option<Pieces>,
+    /// When what was written was last handed on because it was time.
+    handed_on: i64,
 }
 
 impl Target {
@@ -111,14 +116,14 @@ impl Target {
             None => Ok(Self::one(OutFile::create(path)?.compressed(compress))),
             Some(rule) => {
                 let (pieces, file) = Pieces::create(path, compress, rule.clone())?;
-                Ok(Self { file, pieces: Some(pieces) })
+                Ok(Self { file, pieces: Some(pieces), handed_on: 0 })
             }
         }
     }
 
     /// This one file.
     pub(crate) fn one(file: OutFile) -> Self {
-        Self { file, pieces: None }
+        Self { file, pieces: None, handed_on: 0 }
     }
 
     /// The file that is written now.
@@ -149,6 +154,8 @@ impl Target {
         if let Some(pieces) = &mut self.pieces {
             self.file = pieces.next()?;
         }
+        // What it begins with is not to wait.
+        self.handed_on = 0;
         Ok(())
     }
 
@@ -163,6 +170,16 @@ impl Target {
 
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.file.flush()
+    }
+
+    /// Hands on what was written, once a second: who always has more to write is never asked to flush.
+    pub(crate) fn keep_up(&mut self, now: i64) -> Result<(), Error> {
+        // A clock that was set back is no reason to wait.
+        if now.abs_diff(self.handed_on) >= PATIENCE.unsigned_abs() {
+            self.handed_on = now;
+            self.flush()?;
+        }
+        Ok(())
     }
 
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
@@ -182,10 +199,16 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// Opens the first piece. Numbers go on from those of earlier runs, so that nothing of theirs is overwritten.
+    /// Opens the first piece. Numbers go on from those of earlier runs, so that nothing of theirs is overwritten, not even what
+    /// a run that was killed could not finish.
     fn create(path: &Path, compress: Compress, rule: Rotate) -> Result<(Self, OutFile), Error> {
         let mut older: Vec<u32> = numbers(path);
         older.sort_unstable();
+        older.dedup();
+        // A run that goes on would meet with the files of this one.
+        if let Some(last) = older.last() {
+            OutFile::check_unused(&piece(path, *last))?;
+        }
         let number = older.last().map_or(1, |last| last.saturating_add(1));
         let gauge = Gauge::new(rule);
         let mut pieces = Self { path: path.to_owned(), compress, gauge, number, older: older.into() };
@@ -212,11 +235,13 @@ impl Pieces {
         while self.older.len() > keep {
             let Some(oldest) = self.older.pop_front() else { break };
             let oldest = piece(&self.path, oldest);
-            match fs::remove_file(&oldest) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io(format!("delete `{}`", oldest.display()))(e));
+            for oldest in [part(&oldest), oldest] {
+                match fs::remove_file(&oldest) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Error::io(format!("delete `{}`", oldest.display()))(e));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
         Ok(())
@@ -238,13 +263,15 @@ fn piece(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem}-{number:04}{extension}"))
 }
 
-/// The numbers of the pieces that are there.
+/// The numbers of the pieces that are there, some of them twice, whole or not.
 fn numbers(path: &Path) -> Vec<u32> {
     let (stem, extension) = split(path);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let number = |name: std::ffi::OsString| {
-        let digits = name.to_str()?.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(&extension)?;
+        let name = name.to_str()?;
+        let name = name.strip_suffix(PART).unwrap_or(name);
+        let digits = name.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(&extension)?;
         let plain = digits.len() >= 4 && digits.bytes().all(|b| b.is_ascii_digit());
         if plain { digits.parse().ok() } else { None }
     };

@@ -25,7 +25,8 @@ sluice_core::register! {
     /// with `append: true`.
     ///
     /// With `rotate` there are many files, numbered before the extension: `path: web.log` gives `web-0001.log`,
-    /// `web-0002.log` and so on, each whole as soon as it has its name. A later run goes on with the next number.
+    /// `web-0002.log` and so on, each whole as soon as it has its name. A later run goes on with the next number, behind what a
+    /// run that was killed has left as `NAME.part`.
     ///
     /// A file whose name ends in `.gz` or `.zst` is compressed. It is compressed in pieces of 256 KiB, whenever they come,
     /// so that its bytes do not depend on when it is written; a reader of a pipe waits for a whole piece.
@@ -120,7 +121,7 @@ impl Sink for TextFile {
             batch => self.encoder.each(batch, |time, line| self.target.line(time, line)),
         };
         self.encoder.notice().into_iter().for_each(|notice| out.notice(notice));
-        written
+        written.and_then(|()| self.target.keep_up(out.now()))
     }
 
     fn flush(&mut self, _: &mut Output) -> Result<(), Error> {

@@ -32,7 +32,10 @@ sluice_core::register! {
     ///
     /// With `rotate` there are many files, numbered before the extension: `path: web.pcap` gives `web-0001.pcap`,
     /// `web-0002.pcap` and so on, each a capture of its own and whole as soon as it has its name. A later run goes on with
-    /// the next number.
+    /// the next number, behind what a run that was killed has left as `NAME.part`.
+    ///
+    /// Packets are handed on to the file when there are no more to write, and once a second when there are: of a run that is
+    /// killed, `NAME.part` holds all packets but those of its last moment, and can be read to its end.
     ///
     /// A file whose name ends in `.gz` or `.zst` is compressed. It is compressed in pieces of 256 KiB, whenever they come,
     /// so that its bytes do not depend on when it is written; a reader of a pipe waits for a whole piece.
@@ -209,7 +212,8 @@ impl Sink for PcapFile {
         self.mend()?;
         let start = if self.target.is_rotated() { self.rotate(&mut batch, out)? } else { 0 };
         let rest = start..batch.len();
-        self.put(&mut batch, rest, out)
+        self.put(&mut batch, rest, out)?;
+        self.target.keep_up(out.now())
     }
 
     fn flush(&mut self, _: &mut Output) -> Result<(), Error> {

@@ -121,6 +121,32 @@ fn the_oldest_files_go_and_numbers_go_on() {
 }
 
 #[test]
+fn what_a_killed_run_has_left_stays_until_it_is_the_oldest() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("x-0002.log.part");
+    fs::write(folder.path().join("x-0001.log"), "whole\n").unwrap();
+    fs::write(&left, "not who").unwrap();
+    let options = |keep| json!({"rotate": {"count": 1, "keep": keep}});
+    write(folder.path(), options(9), &[&[(0, "a\n")]]);
+    let expected = [("x-0001.log", "whole\n"), ("x-0002.log.part", "not who"), ("x-0003.log", "a\n")];
+    assert_eq!(files(folder.path()), named(&expected));
+
+    // Whoever writes it is not disturbed.
+    let writer = fs::File::open(&left).unwrap();
+    writer.lock().unwrap();
+    fs::rename(folder.path().join("x-0003.log"), folder.path().join("y.log")).unwrap();
+    let mut options_of = options(9);
+    options_of["path"] = json!(folder.path().join("x.log"));
+    let refused = sink("file", options_of).err().unwrap().to_string();
+    assert!(refused.ends_with("x-0002.log`: another sink or program is writing it"), "{refused}");
+    drop(writer);
+
+    write(folder.path(), options(2), &[&[(0, "b\n"), (0, "c\n")]]);
+    let expected = [("x-0003.log", "b\n"), ("x-0004.log", "c\n"), ("y.log", "a\n")];
+    assert_eq!(files(folder.path()), named(&expected));
+}
+
+#[test]
 fn files_end_by_number_of_items_and_by_span_of_time() {
     let lines: &[&[(i64, &str)]] = &[&[(3, "a\n"), (8, "b\n")], &[(12, "c\n"), (13, "d\n"), (4, "e\n")]];
     assert_eq!(

@@ -255,6 +255,23 @@ fn pieces_do_not_depend_on_how_packets_came() {
 }
 
 #[test]
+fn what_is_written_waits_no_longer_than_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pcap");
+    let mut bench = Bench::new(Kind::Sink, "pcap_file");
+    let mut sink = sink("pcap_file", json!({"path": path})).unwrap();
+    let mut lens = Vec::new();
+    for milliseconds in [1000, 1001, 1999, 2000, 2001, 500, 501] {
+        bench.out.set_now(milliseconds * 1_000_000);
+        let batch = read(&at(&[1])).into_iter().find(|batch| !batch.is_empty()).unwrap();
+        sink.write(batch, &mut bench.out).unwrap();
+        lens.push(fs::metadata(folder.path().join("x.pcap.part")).unwrap().len());
+    }
+    // The header has 24 bytes and each packet 17. The fourth comes a second after the first, and then the clock is set back.
+    assert_eq!(lens, [1, 1, 1, 4, 4, 6, 6].map(|packets| 24 + packets * 17));
+}
+
+#[test]
 fn captures_are_compressed_as_their_name_or_the_user_says() {
     let file = (0..9000_u32).fold(Pcap::micro(), |file, i| file.packet(i, 0, &[7; 90], 90)).bytes;
     for (name, options) in [
