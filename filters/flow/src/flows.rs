@@ -216,7 +216,8 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
             report: Report::new(names, community_seed),
             server_ports: Arc::clone(&server_ports),
             tunnels,
-            group: Vec::new(),
+            group: Box::default(),
+            waiting: 0,
             told: false,
         })
     }))
@@ -227,8 +228,10 @@ struct Flows {
     report: Report,
     server_ports: Arc<[PortRange]>,
     tunnels: u8,
-    /// Packets on their way into the table; here to be reused.
-    group: Vec<Looked>,
+    /// Packets on their way into the table, of which so many wait. Each is read right into its place, since copying what was
+    /// written a moment ago costs as much as reading it.
+    group: Box<[Looked; GROUP]>,
+    waiting: usize,
     /// Whether the user was told that there is no room.
     told: bool,
 }
@@ -250,18 +253,20 @@ impl Flows {
         let mut without = 0;
         for (frame, data, layers) in batch.decoded() {
             let mut place = Place { vlans: vlans(data, layers), ..Place::default() };
-            let Some(seen) = packet::read(frame, data, layers, place) else {
+            if !packet::read(frame, data, layers, place, self.next()) {
                 without += 1;
                 continue;
-            };
-            self.stage(seen, out);
+            }
+            self.stage(out);
             let mut outer = *layers;
             while place.depth < self.tunnels {
                 let Some(inner) = outer.inner(data) else { break };
                 place.depth += 1;
                 place.network = packet::virtual_network(data, &outer).unwrap_or_default();
-                let Some(seen) = packet::read(frame, data, &inner, place) else { break };
-                self.stage(seen, out);
+                if !packet::read(frame, data, &inner, place, self.next()) {
+                    break;
+                }
+                self.stage(out);
                 outer = inner;
             }
         }
@@ -269,23 +274,32 @@ impl Flows {
         without
     }
 
+    /// Where the next packet is read to.
     #[inline]
-    fn stage(&mut self, seen: Seen, out: &mut Output) {
-        self.table.gauges.packet(&seen);
-        let hash = self.table.hash(&seen.key);
-        self.group.push(Looked { seen, hash, guess: None });
-        if self.group.len() >= GROUP {
+    fn next(&mut self) -> &mut Seen {
+        &mut self.group[self.waiting % GROUP].seen
+    }
+
+    /// The next packet has been read.
+    #[inline]
+    fn stage(&mut self, out: &mut Output) {
+        let looked = &mut self.group[self.waiting % GROUP];
+        self.table.gauges.packet(&looked.seen);
+        looked.hash = self.table.hash(&looked.seen.key);
+        self.waiting += 1;
+        if self.waiting == GROUP {
             self.settle(out);
         }
     }
 
-    /// Counts the packets of the group.
+    /// Counts the packets that wait.
     fn settle(&mut self, out: &mut Output) {
-        let Self { table, report, server_ports, group, .. } = self;
+        let Self { table, report, server_ports, group, waiting, .. } = self;
+        let group = &mut group[..std::mem::take(waiting)];
         table.fetch(group);
-        for looked in group.drain(..) {
+        for looked in group {
             let by_ports = |from, to| by_ports(server_ports, from, to);
-            table.packet(&looked, by_ports, |flow, reason| report.add(flow, reason, out));
+            table.packet(looked, by_ports, |flow, reason| report.add(flow, reason, out));
         }
     }
 

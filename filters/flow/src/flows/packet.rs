@@ -113,35 +113,40 @@ fn key_of(data: &[u8], layers: &Layers, place: Place) -> Option<(Key, bool, bool
     Some((key, forward, to_many))
 }
 
-/// Reads a packet; `None` when it has no IP header.
+/// Reads a packet; says no when it has no IP header, and `seen` is not to be used then.
 #[inline(always)]
-pub(super) fn read(frame: &Frame, data: &[u8], layers: &Layers, place: Place) -> Option<Seen> {
-    let (_, network) = layers.network()?;
+pub(super) fn read(frame: &Frame, data: &[u8], layers: &Layers, place: Place, seen: &mut Seen) -> bool {
+    let Some((_, network)) = layers.network() else { return false };
     let end = layers.claimed_end(data);
-    let ip = end.saturating_sub(network) as u32;
-    let wire = if place.depth == 0 { frame.wire } else { ip };
-    let sender = match frame.flags {
+    seen.ip = end.saturating_sub(network) as u32;
+    seen.wire = if place.depth == 0 { frame.wire } else { seen.ip };
+    seen.time = frame.time;
+    (seen.payload, seen.flags, seen.code) = (0, 0, 0);
+    (seen.has_numbers, seen.window, seen.seq, seen.ack) = (false, 0, 0, 0);
+    if let Some(quoted) = quoted(data, layers) {
+        let Some((key, forward, to_many)) = key_of(data, &quoted, place) else { return false };
+        // What comes back from where the quoted packet went.
+        (seen.key, seen.forward, seen.to_many) = (key, !forward, to_many);
+        (seen.kind, seen.sender) = (Kind::Error, Sender::Unknown);
+        return true;
+    }
+    let Some((key, forward, to_many)) = key_of(data, layers, place) else { return false };
+    (seen.key, seen.forward, seen.to_many) = (key, forward, to_many);
+    seen.kind = Kind::Other;
+    seen.sender = match frame.flags {
         flags if place.depth > 0 || flags == Flags::default() => Sender::Unknown,
         flags if flags.contains(Flags::FROM_CLIENT) => Sender::Client,
         flags if flags.contains(Flags::FROM_SERVER) => Sender::Server,
         _ => Sender::Unknown,
     };
-    if let Some(quoted) = quoted(data, layers) {
-        let (key, forward, to_many) = key_of(data, &quoted, place)?;
-        // What comes back from where the quoted packet went.
-        let base = Seen { key, forward: !forward, to_many, time: frame.time, wire, ip, ..Seen::default() };
-        return Some(Seen { kind: Kind::Error, ..base });
-    }
-    let (key, forward, to_many) = key_of(data, layers, place)?;
-    let mut seen = Seen { key, forward, to_many, sender, time: frame.time, wire, ip, ..Seen::default() };
     match layers.transport() {
-        Some((Proto::Tcp, at)) => tcp(&mut seen, data, at, end),
-        Some((Proto::Sctp, at)) => sctp(&mut seen, data, at, end),
-        Some((Proto::Icmpv4 | Proto::Icmpv6, at)) => icmp(&mut seen, data, at, end),
+        Some((Proto::Tcp, at)) => tcp(seen, data, at, end),
+        Some((Proto::Sctp, at)) => sctp(seen, data, at, end),
+        Some((Proto::Icmpv4 | Proto::Icmpv6, at)) => icmp(seen, data, at, end),
         Some((Proto::Udp | Proto::UdpLite, at)) => seen.payload = end.saturating_sub(at + 8) as u32,
         _ => seen.payload = end.saturating_sub(body(layers)) as u32,
     }
-    Some(seen)
+    true
 }
 
 /// The layers of the packet that an ICMP error quotes.
