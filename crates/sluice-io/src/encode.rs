@@ -45,11 +45,35 @@ impl Format {
     }
 }
 
+/// From when the times of packets are counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Since {
+    /// From 1970 on.
+    #[default]
+    Epoch,
+    /// From the first packet, which came at this time.
+    First(Option<i64>),
+    /// From the packet before, which came at this time.
+    Previous(Option<i64>),
+}
+
+impl Since {
+    /// The time of the next packet.
+    pub(crate) fn count(&mut self, time: i64) -> i64 {
+        match self {
+            Self::Epoch => time,
+            Self::First(first) => time.saturating_sub(*first.get_or_insert(time)),
+            Self::Previous(previous) => time.saturating_sub(previous.replace(time).unwrap_or(time)),
+        }
+    }
+}
+
 /// Writes items as text into a buffer that it keeps.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     format: Format,
     options: LineOptions,
+    since: Since,
     line: Vec<u8>,
     json: json::Writer,
     table: table::Writer,
@@ -59,7 +83,13 @@ pub(crate) struct Encoder {
 impl Encoder {
     pub(crate) fn new(format: Format, options: LineOptions) -> Self {
         let (json, table, csv) = (json::Writer::default(), table::Writer::default(), csv::Writer::new(true));
-        Self { format, options, line: Vec::new(), json, table, csv }
+        Self { format, options, since: Since::Epoch, line: Vec::new(), json, table, csv }
+    }
+
+    /// The same, with times in lines that are counted from another moment.
+    pub(crate) fn since(mut self, since: Since) -> Self {
+        self.since = since;
+        self
     }
 
     /// The same, with comma-separated values that have no line with the names of the columns.
@@ -98,7 +128,8 @@ impl Encoder {
                     line.clear();
                     match format {
                         Format::Lines | Format::Table | Format::Csv => {
-                            render::line(line, frame.time, data, layers, frame.wire, self.options);
+                            let time = self.since.count(frame.time);
+                            render::line(line, time, data, layers, frame.wire, self.options);
                         }
                         Format::Json => {
                             render::json(line, &packet(frame, data, layers));

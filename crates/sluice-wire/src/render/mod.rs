@@ -11,7 +11,7 @@ mod time;
 mod tree;
 
 pub use json::json;
-pub use line::{Digits, LineOptions, line};
+pub use line::{Digits, LineOptions, Stamp, line};
 pub use text::Text;
 pub use time::{Civil, civil, rfc3339};
 pub use tree::tree;

@@ -61,6 +61,17 @@ pub(super) fn protocol(number: u8) -> Option<&'static str> {
     })
 }
 
+/// What a service access point of a link is for.
+pub(super) fn service(point: u8) -> Option<&'static str> {
+    Some(match point {
+        0x42 => "STP",
+        0xE0 => "IPX",
+        0xF0 => "NetBIOS",
+        0xFE => "IS-IS",
+        _ => return None,
+    })
+}
+
 /// The name of an IPv4 option.
 pub(super) fn ip_option(kind: u8) -> Option<&'static str> {
     Some(match kind {

@@ -38,7 +38,7 @@ fn object_of(link: LinkType, frame: &[u8]) -> Value {
 #[test]
 fn lines_look_like_those_of_tcpdump() {
     let mut frame = Spec::new(Kind::Tcp, "10.0.0.1", "10.0.0.2").frame();
-    let nano = LineOptions { digits: Digits::Nano, link: false };
+    let nano = LineOptions { digits: Digits::Nano, ..LineOptions::default() };
     assert_eq!(
         text(&frame, nano),
         "2024-05-01 12:00:00.123456789 IP 10.0.0.1.1024 > 10.0.0.2.80: Flags [P.], seq 1:8, ack 2, win 65535, length 7\n"
@@ -51,6 +51,29 @@ fn lines_look_like_those_of_tcpdump() {
     assert!(text(&frame, link).contains(" 02:00:00:00:00:01 > 02:00:00:00:00:02, IP 10"));
     frame[47] = 0;
     assert!(short(&frame).contains("Flags [none], seq 1, win"));
+}
+
+#[test]
+fn times_are_written_as_wished() {
+    let stamped = |time, stamp, digits| {
+        let frame = Spec::new(Kind::Udp, "10.0.0.1", "10.0.0.2").frame();
+        let mut out = vec![];
+        let options = LineOptions { stamp, digits, link: false };
+        line(&mut out, time, &frame, &decode(&frame), frame.len() as u32, options);
+        let line = String::from_utf8(out).unwrap();
+        line.split_once("IP 10").map(|(stamp, _)| stamp.to_owned()).unwrap()
+    };
+    for (stamp, micro, nano) in [
+        (Stamp::Date, "2024-05-01 12:00:00.123456 ", "2024-05-01 12:00:00.123456789 "),
+        (Stamp::Clock, "12:00:00.123456 ", "12:00:00.123456789 "),
+        (Stamp::Seconds, "1714564800.123456 ", "1714564800.123456789 "),
+        (Stamp::None, "", ""),
+    ] {
+        assert_eq!(stamped(TIME, stamp, Digits::Micro), micro);
+        assert_eq!(stamped(TIME, stamp, Digits::Nano), nano);
+    }
+    assert_eq!(stamped(-1_000_000_001, Stamp::Seconds, Digits::Nano), "-1.000000001 ");
+    assert_eq!(stamped(i64::MIN, Stamp::Seconds, Digits::Micro), "-9223372036.854775 ");
 }
 
 #[test]
@@ -93,9 +116,14 @@ fn what_is_not_ip_has_a_line_too() {
     frame[21] = 2;
     assert_eq!(short(&frame), "ARP, Reply 10.0.0.1 is-at 02:00:00:00:00:01, length 28");
     frame[12..14].copy_from_slice(&[0x88, 0xCC]);
-    assert_eq!(short(&frame), "ethertype 0x88cc, length 42");
+    let macs = "00:00:00:00:00:00 > 00:00:00:00:00:00";
+    assert_eq!(short(&frame), format!("{macs}, LLDP, length 42"));
+    frame[12..14].copy_from_slice(&[0x88, 0xB5]);
+    assert_eq!(short(&frame), format!("{macs}, ethertype 0x88b5, length 42"));
     frame[12..14].copy_from_slice(&[0, 28]);
-    assert_eq!(short(&frame), "LLC, length 42");
+    assert_eq!(short(&frame), format!("{macs}, LLC, length 42"));
+    frame[14..17].copy_from_slice(&[0x42, 0x42, 3]);
+    assert_eq!(short(&frame), format!("{macs}, STP, length 42"));
     assert_eq!(short(&frame[..9]), "unknown, length 9 [bad length]");
 }
 
@@ -106,7 +134,7 @@ fn tags_and_fragments_show() {
     let mut frame = spec.frame();
     assert!(short(&frame).starts_with("vlan 5, p 0, vlan 7, p 0, IP 10.0.0.1.1024 >"));
     frame[22 + 6..22 + 8].copy_from_slice(&[0, 2]);
-    let expected = "IP 10.0.0.1 > 10.0.0.2: ip-proto-6, length 27 (frag id 4660, offset 16, last)";
+    let expected = "IP 10.0.0.1 > 10.0.0.2: TCP, length 27 (frag id 4660, offset 16, last)";
     assert!(short(&frame).ends_with(expected), "{}", short(&frame));
     let object = object(&frame);
     assert_eq!((&object["ip"]["frag_offset"], &object["ip"]["flags.mf"]), (&2.into(), &false.into()));

@@ -110,11 +110,20 @@ impl Text<'_> {
     /// Date, separator, time of day, and a fraction of `digits` digits, if that is any.
     pub fn time(&mut self, time: Civil, separator: u8, digits: usize) -> &mut Self {
         self.padded(time.year.unsigned_abs(), 4).byte(b'-').padded(time.month.into(), 2).byte(b'-');
-        self.padded(time.day.into(), 2).byte(separator).padded(time.hour.into(), 2).byte(b':');
-        self.padded(time.minute.into(), 2).byte(b':').padded(time.second.into(), 2).byte(b'.');
-        self.padded(time.nanosecond.into(), 9);
-        let unwanted = if digits == 0 { 10 } else { 9usize.saturating_sub(digits) };
-        self.0.truncate(self.0.len() - unwanted);
+        self.padded(time.day.into(), 2).byte(separator).clock(time, digits)
+    }
+
+    /// Time of day, and a fraction of `digits` digits, if that is any.
+    pub fn clock(&mut self, time: Civil, digits: usize) -> &mut Self {
+        self.padded(time.hour.into(), 2).byte(b':');
+        self.padded(time.minute.into(), 2).byte(b':').padded(time.second.into(), 2);
+        if digits == 0 { self } else { self.byte(b'.').fraction(time.nanosecond, digits) }
+    }
+
+    /// The first `digits` of the nine digits of a number of nanoseconds.
+    pub fn fraction(&mut self, nanoseconds: u32, digits: usize) -> &mut Self {
+        self.padded(nanoseconds.into(), 9);
+        self.0.truncate(self.0.len() - 9usize.saturating_sub(digits));
         self
     }
 }

@@ -4,9 +4,12 @@ mod control;
 mod tunnel;
 
 use super::text::Text;
-use super::{fragment, tcp_flags, upper_len};
-use crate::decode::{arp, be16, esp, mpls, pppoe, sctp, tcp, udp, vlan};
+use super::{civil, fragment, names, tcp_flags, upper_len};
+use crate::decode::{arp, be16, esp, llc, mpls, pppoe, sctp, tcp, udp, vlan};
 use crate::layers::{Layers, Proto, Stop};
+
+/// Nanoseconds in a second.
+const NS: u64 = 1_000_000_000;
 
 /// How many digits the fraction of a second has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,18 +21,34 @@ pub enum Digits {
     Nano,
 }
 
+/// What a line begins with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stamp {
+    /// Date and time of day in UTC.
+    #[default]
+    Date,
+    /// The time of day in UTC.
+    Clock,
+    /// Seconds, from wherever time is counted.
+    Seconds,
+    /// Nothing.
+    None,
+}
+
 /// What [`line()`] may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineOptions {
     /// The digits of the fraction of a second.
     pub digits: Digits,
-    /// Whether the addresses of the Ethernet header come first.
+    /// Whether the addresses of the Ethernet header come first. Where there are none of IP or ARP, they do anyway.
     pub link: bool,
+    /// What it begins with.
+    pub stamp: Stamp,
 }
 
 /// Appends one line that describes the packet, with its line ending.
 ///
-/// `time_ns` counts from the epoch and is written in UTC; lengths are those of payloads, as in tcpdump. What a tunnel
+/// `time_ns` counts from the epoch, where it is written as a date; lengths are those of payloads, as in tcpdump. What a tunnel
 /// carries follows on the same line.
 pub fn line(
     out: &mut Vec<u8>,
@@ -40,12 +59,8 @@ pub fn line(
     options: LineOptions,
 ) {
     let mut text = Text(out);
-    let digits = match options.digits {
-        Digits::Micro => 6,
-        Digits::Nano => 9,
-    };
-    text.time(super::civil(time_ns), b' ', digits).byte(b' ');
-    if options.link {
+    stamp(&mut text, time_ns, options);
+    if options.link || (layers.network().is_none() && layers.find(Proto::Arp).is_none()) {
         ethernet(&mut text, frame, layers);
     }
     packet(&mut text, frame, layers, wire_len as usize);
@@ -57,6 +72,24 @@ pub fn line(
         Stop::Payload | Stop::Fragment | Stop::Unsupported => &mut text,
     };
     text.byte(b'\n');
+}
+
+fn stamp(text: &mut Text<'_>, time_ns: i64, options: LineOptions) {
+    let digits = match options.digits {
+        Digits::Micro => 6,
+        Digits::Nano => 9,
+    };
+    match options.stamp {
+        Stamp::Date => text.time(civil(time_ns), b' ', digits),
+        Stamp::Clock => text.clock(civil(time_ns), digits),
+        Stamp::Seconds => {
+            let sign = if time_ns < 0 { "-" } else { "" };
+            let (seconds, rest) = (time_ns.unsigned_abs() / NS, time_ns.unsigned_abs() % NS);
+            text.str(sign).num(seconds).byte(b'.').fraction(rest as u32, digits)
+        }
+        Stamp::None => return,
+    };
+    text.byte(b' ');
 }
 
 fn ethernet(text: &mut Text<'_>, frame: &[u8], layers: &Layers) {
@@ -84,7 +117,7 @@ fn packet(text: &mut Text<'_>, frame: &[u8], layers: &Layers, length: usize) {
     } else if let Some(at) = layers.find(Proto::Arp) {
         arp(text, frame, layers, at);
     } else {
-        other(text, layers, length);
+        other(text, frame, layers, length);
     }
 }
 
@@ -142,7 +175,12 @@ fn ip(text: &mut Text<'_>, frame: &[u8], layers: &Layers) {
         }
         _ => {
             let length = upper_len(layers, layers.payload());
-            text.str("ip-proto-").num(layers.ip_protocol().unwrap_or_default()).str(", length ").len(length);
+            let protocol = layers.ip_protocol().unwrap_or_default();
+            match names::protocol(protocol) {
+                Some(name) => text.str(name),
+                None => text.str("ip-proto-").num(protocol),
+            };
+            text.str(", length ").len(length);
         }
     }
     if layers.is_fragment()
@@ -201,11 +239,15 @@ fn arp(text: &mut Text<'_>, frame: &[u8], layers: &Layers, at: usize) {
     text.str(", length ").len(upper_len(layers, at));
 }
 
-fn other(text: &mut Text<'_>, layers: &Layers, length: usize) {
+fn other(text: &mut Text<'_>, frame: &[u8], layers: &Layers, length: usize) {
     if layers.ethertype() != 0 {
-        text.str("ethertype 0x").hex(layers.ethertype().into(), 4);
-    } else if layers.find(Proto::Llc).is_some() {
-        text.str("LLC");
+        match names::ethertype(layers.ethertype()) {
+            Some(name) => text.str(name),
+            None => text.str("ethertype 0x").hex(layers.ethertype().into(), 4),
+        };
+    } else if let Some(at) = layers.find(Proto::Llc) {
+        let name = llc::view(frame, at).and_then(|[destination, ..]| names::service(destination));
+        text.str(name.unwrap_or("LLC"));
     } else if layers.find(Proto::Ppp).is_some() {
         text.str("PPP");
     } else {
