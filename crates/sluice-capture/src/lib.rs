@@ -8,8 +8,10 @@
 mod cooked;
 pub mod facts;
 pub mod fanout;
+mod intake;
 pub mod interface;
 mod netdev;
+pub mod portable;
 pub mod receive;
 pub mod rights;
 pub mod ring;
@@ -17,9 +19,11 @@ pub mod send;
 pub mod settings;
 pub mod socket;
 mod sys;
+pub mod xdp;
 
 pub use facts::Facts;
 pub use interface::Interface;
+pub use portable::Portable;
 pub use receive::{Receive, Received};
 pub use ring::Ring;
 pub use send::{Outgoing, Sender, Sent};

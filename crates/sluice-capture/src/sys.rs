@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod ethtool;
+pub(crate) mod peek;
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
