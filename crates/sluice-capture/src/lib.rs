@@ -10,6 +10,7 @@ pub mod facts;
 pub mod fanout;
 mod intake;
 pub mod interface;
+pub mod kernel_filter;
 mod netdev;
 pub mod portable;
 pub mod receive;

@@ -166,7 +166,7 @@ impl Stage {
     /// What it shows of itself.
     pub fn view(&self) -> Option<View> {
         match self {
-            Stage::Source(_) => None,
+            Stage::Source(source) => source.view(),
             Stage::Filter(filter) => filter.view(),
             Stage::Sink(sink) => sink.view(),
         }
@@ -215,17 +215,18 @@ pub struct Progress {
 /// Produces batches.
 ///
 /// One instance is owned by one thread and all its methods are called there. It does not wait: what would block returns
-/// [`Next::Idle`]. After an error, after [`Next::End`], or once [`stopped`](Source::stopped) was called, nothing more is
-/// called and the instance is dropped.
+/// [`Next::Idle`]. After an error or after [`Next::End`] nothing more is called, and the instance is dropped.
 pub trait Source: Send {
     /// Emits at most a few batches. Called again and again; before each call the runtime has waited until there is room
     /// for more, so a source never has to hold back.
     fn next(&mut self, out: &mut Output) -> Result<Next, Error>;
 
-    /// The last call when the run is told to stop, instead of another `next`: for telling the user what was left. Nothing
-    /// is emitted here.
-    fn stopped(&mut self, out: &mut Output) {
+    /// Called in place of `next` once the run is told to stop, until it says [`Next::End`]: whoever has taken in what nobody
+    /// could read a second time gives it out here, and takes in nothing more. Whatever it says, the run waits for it no
+    /// longer than for everything else that is in flight.
+    fn stop(&mut self, out: &mut Output) -> Result<Next, Error> {
         let _ = out;
+        Ok(Next::End)
     }
 
     /// The descriptor to wait for after [`Next::Idle`].
@@ -236,6 +237,11 @@ pub trait Source: Send {
     /// How far it has come; asked for after every call of `next`, for display only.
     fn progress(&self) -> Progress {
         Progress::default()
+    }
+
+    /// What it shows of itself, as of a [filter](Filter::view); what it shows last is what there is after its last call.
+    fn view(&self) -> Option<View> {
+        None
     }
 }
 

@@ -86,14 +86,15 @@ impl Source for Capture {
         next
     }
 
-    fn stopped(&mut self, out: &mut Output) {
-        let Some(reader) = self.reader.as_ref().filter(|_| self.idle && self.input.is_followed()) else {
-            return;
-        };
-        if self.slab.as_ref().is_some_and(|slab| slab.filled().len() > reader.margin()) {
+    fn stop(&mut self, out: &mut Output) -> Result<Next, Error> {
+        let followed = self.reader.as_ref().filter(|_| self.idle && self.input.is_followed());
+        if let Some(reader) = followed
+            && self.slab.as_ref().is_some_and(|slab| slab.filled().len() > reader.margin())
+        {
             let (name, place) = (self.input.name(), reader.position());
             out.notice(format!("when the run was stopped, {name} ended in the middle of {place}, at byte {}; all before it was read", self.offset));
         }
+        Ok(Next::End)
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -11,6 +11,7 @@ mod encode;
 mod generator;
 mod input;
 mod lines;
+mod live;
 mod outfile;
 mod pack;
 mod rotate;

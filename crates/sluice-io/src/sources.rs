@@ -1,5 +1,6 @@
 //! Where batches come from.
 
+mod capture;
 mod file;
 mod generate;
 mod pcap_file;

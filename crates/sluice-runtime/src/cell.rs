@@ -70,6 +70,11 @@ impl Cell {
         matches!(self.stage, Stage::Sink(_))
     }
 
+    /// Whether it passes batches on.
+    pub fn is_filter(&self) -> bool {
+        matches!(self.stage, Stage::Filter(_))
+    }
+
     /// Delivered is what a sink has neither dropped nor refused nor kept; refused items are taken off when they are emitted.
     fn delivered(&mut self) {
         let held = self.stage.held();

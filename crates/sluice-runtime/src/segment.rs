@@ -56,12 +56,12 @@ pub(crate) struct Thread {
 enum Until<'a> {
     /// A message.
     Input,
-    /// What the source waits for, at the longest until then.
-    Idle(Option<Instant>),
+    /// What the source waits for, at the longest until then, and whether it knows that the run stops.
+    Idle(Option<Instant>, bool),
     /// Room in the pipe of this number.
     Room(usize),
-    /// Memory.
-    Credit(&'a Credits),
+    /// Memory, for a source that may know that the run stops.
+    Credit(&'a Credits, bool),
     /// The time for which the sink of this number waits; none is never.
     Time(usize, Option<Instant>),
     /// That the sink of this number can write.
@@ -72,10 +72,11 @@ impl Thread {
     /// Runs a segment that begins with a source.
     pub fn run_source(&mut self, number: u16, credits: &Credits) -> Result<(), Stopped> {
         let mut stamp = Stamp::new(number, 0);
+        let mut told = false;
         loop {
             self.show();
             if !credits.available() {
-                self.wait(Until::Credit(credits))?;
+                self.wait(Until::Credit(credits, told))?;
             }
             let cell = &mut self.cells[0];
             let Stage::Source(source) = &mut cell.stage else { break };
@@ -83,11 +84,8 @@ impl Thread {
                 break;
             }
             cell.out.set_now(now());
-            if self.control.is_stopping() {
-                source.stopped(&mut cell.out);
-                break;
-            }
-            let next = source.next(&mut cell.out);
+            told = self.control.is_stopping();
+            let next = if told { source.stop(&mut cell.out) } else { source.next(&mut cell.out) };
             cell.counters.publish_progress(source.progress());
             let result = cell.collect(false);
             let next = match next.and_then(|next| result.map(|()| next)) {
@@ -124,7 +122,7 @@ impl Thread {
                     for at in 1..self.cells.len() {
                         self.flush(at)?;
                     }
-                    self.wait(Until::Idle(until.map(instant)))?;
+                    self.wait(Until::Idle(until.map(instant), told))?;
                 }
                 Next::End => break,
             }
@@ -142,7 +140,7 @@ impl Thread {
     pub fn end(&mut self) {
         self.settle();
         let at = self.times.began.elapsed();
-        self.cells.iter().filter(|cell| cell.is_sink()).for_each(|cell| cell.show(at));
+        self.cells.iter().filter(|cell| !cell.is_filter()).for_each(|cell| cell.show(at));
         for cell in &self.cells {
             cell.counters.publish_times(&self.times);
             cell.counters.publish_end(self.times.began.elapsed());
@@ -179,7 +177,7 @@ impl Thread {
         self.shown = question;
         let at = self.times.began.elapsed();
         // What a filter showed before its last call stays: that call takes away what there was to see.
-        let shows = |cell: &&Cell| cell.slot.shows() && (!cell.watermarks.is_empty() || cell.is_sink());
+        let shows = |cell: &&Cell| cell.slot.shows() && (!cell.watermarks.is_empty() || !cell.is_filter());
         self.cells.iter().filter(shows).for_each(|cell| cell.show(at));
         self.control.asked.answer(question, self.cells.iter().map(|cell| &*cell.slot));
     }
@@ -431,7 +429,7 @@ impl Thread {
     /// Sleeps until there is reason to go on, or until somebody asks for views, and then says no.
     fn sleep(&mut self, until: Until<'_>) -> Result<bool, Stopped> {
         self.settle();
-        let for_input = matches!(until, Until::Input | Until::Idle(_));
+        let for_input = matches!(until, Until::Input | Until::Idle(..));
         self.waiting(if for_input { Wait::Input } else { Wait::Room });
         let Self { signal, control, outlets, inlet, cells, shown, .. } = self;
         // No short cuts in here: who is not asked does not wake us.
@@ -439,24 +437,24 @@ impl Thread {
             control.is_aborted()
                 | match until {
                     Until::Input => inlet.as_ref().is_none_or(Inlet::is_ready),
-                    Until::Idle(_) => control.is_stopping(),
+                    Until::Idle(_, told) => control.is_stopping() & !told,
                     Until::Room(pipe) => outlets[pipe].sender.has_room(),
-                    Until::Credit(credits) => credits.replenished() | control.is_stopping(),
+                    Until::Credit(credits, told) => credits.replenished() | (control.is_stopping() & !told),
                     Until::Time(at, _) | Until::Writable(at) => control.is_stopping() & !cells[at].told,
                 }
         };
         let asked = || control.asked.question() != *shown;
         let ready = || to_go_on() | asked();
         let fd = match until {
-            Until::Idle(_) => cells.first().and_then(|cell| cell.stage.fd()),
+            Until::Idle(..) => cells.first().and_then(|cell| cell.stage.fd()),
             Until::Writable(at) => cells[at].stage.fd(),
             _ => None,
         };
         let why = |why| why != Readable::Ready || to_go_on();
         let waited = match (until, fd) {
-            (Until::Idle(deadline), Some(fd)) => signal.wait_readable(fd, deadline, ready).map(why),
+            (Until::Idle(deadline, _), Some(fd)) => signal.wait_readable(fd, deadline, ready).map(why),
             (Until::Writable(_), Some(fd)) => signal.wait_writable(fd, None, ready).map(why),
-            (Until::Idle(deadline) | Until::Time(_, deadline), None) => {
+            (Until::Idle(deadline, _) | Until::Time(_, deadline), None) => {
                 Ok(!signal.wait_until(deadline, ready) || to_go_on())
             }
             _ => {

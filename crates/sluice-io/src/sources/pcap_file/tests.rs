@@ -324,7 +324,7 @@ fn a_file_that_grows_is_followed() {
             assert_eq!(followed.next(), (LATER, packets), "{piece:?} {packing:?}");
             assert_eq!(followed.next(), (LATER, 0));
         }
-        followed.source.stopped(&mut followed.bench.out);
+        assert_eq!(followed.source.stop(&mut followed.bench.out).unwrap(), Next::End);
         assert_eq!((followed.notices(), followed.bench.tally().lost), (vec![], 0));
     }
 }
@@ -334,7 +334,7 @@ fn what_was_begun_when_a_followed_file_is_left_is_told() {
     let mut followed = Followed::new();
     followed.file.write_all(&Pcap::micro().packet(1, 0, b"one", 3).bytes[..41]).unwrap();
     followed.next();
-    followed.source.stopped(&mut followed.bench.out);
+    assert_eq!(followed.source.stop(&mut followed.bench.out).unwrap(), Next::End);
     assert_eq!(
         followed.notices(),
         [
