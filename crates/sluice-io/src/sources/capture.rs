@@ -316,19 +316,28 @@ struct Capture {
     wanted: Wanted,
     rules: Rules,
     fanout: Option<Fanout>,
-    /// A group for each interface, which the first shard of a run makes and the others join.
-    groups: Mutex<Vec<Arc<Group>>>,
+    groups: Mutex<Groups>,
+}
+
+/// A group for each interface, which the shard that is made first in a run begins and the others join, whatever their order.
+#[derive(Default)]
+struct Groups {
+    groups: Vec<Arc<Group>>,
+    /// How many shards of the run have joined.
+    joined: u32,
 }
 
 impl Capture {
     fn groups(&self, shard: Shard) -> Vec<Arc<Group>> {
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (0, Some(Fanout { mode, group })) = (shard.index, self.fanout) {
+        let Some(Fanout { mode, group }) = self.fanout else { return Vec::new() };
+        let mut all = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.joined == 0 {
             let number = |at: u16| group.map(|first| first.wrapping_add(at));
             let numbers = (0u16..).take(self.names.len()).map(number);
-            *groups = numbers.map(|number| Arc::new(Group::new(mode.mode(), number))).collect();
+            all.groups = numbers.map(|number| Arc::new(Group::new(mode.mode(), number))).collect();
         }
-        groups.clone()
+        all.joined = (all.joined + 1) % shard.of.max(1);
+        all.groups.clone()
     }
 }
 
@@ -338,7 +347,11 @@ impl Prepared for Capture {
     }
 
     fn instance(&self, shard: Shard) -> Result<Stage, Error> {
-        let (opened, info) = open::open(&self.names, &self.wanted, &self.groups(shard))?;
+        let opened = open::open(&self.names, &self.wanted, &self.groups(shard)).inspect_err(|_| {
+            // The run ends here, and another one may begin.
+            self.groups.lock().unwrap_or_else(PoisonError::into_inner).joined = 0;
+        });
+        let (opened, info) = opened?;
         Ok(Stage::Source(Box::new(Live::new(opened, info, self.rules)?)))
     }
 
