@@ -179,8 +179,11 @@ fn the_built_in_pipelines_pass_their_tests() {
         "pcap-stats",
         "pcap-to-json",
     ] {
-        assert!(told.contains(&format!("{name}: ")) && !told.contains("no tests"), "{told}");
+        assert!(told.contains(&format!("{name}: ")), "{told}");
     }
+    // These need interfaces: see live.rs.
+    let untested = told.lines().filter_map(|line| line.strip_suffix(": no tests"));
+    assert_eq!(Vec::from_iter(untested), ["capture-print", "capture-to-pcap", "connections-live"]);
 }
 
 #[test]

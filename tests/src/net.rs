@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use pnet_datalink::{Channel, Config, DataLinkSender};
+
 use crate::skip;
 
 /// Says that the test already runs in its own namespace.
@@ -48,4 +50,15 @@ pub fn veth(near: &str, far: &str) {
     ip(&format!("link add {near} type veth peer name {far}"));
     ip(&format!("link set {near} up arp off"));
     ip(&format!("link set {far} up arp off"));
+}
+
+/// Sends frames through the interface of this name.
+pub fn sender(name: &str) -> Box<dyn DataLinkSender> {
+    let interface = pnet_datalink::interfaces().into_iter().find(|found| found.name == name);
+    let interface = interface.unwrap_or_else(|| panic!("there is no interface `{name}`"));
+    match pnet_datalink::channel(&interface, Config::default()) {
+        Ok(Channel::Ethernet(sender, _)) => sender,
+        Ok(_) => panic!("`{name}` is no Ethernet"),
+        Err(e) => panic!("{name}: {e}"),
+    }
 }

@@ -12,7 +12,10 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 10] = [
+pub const BUILT_IN: [(&str, &str); 13] = [
+    ("capture-print", include_str!("../../../../pipelines/capture-print.yaml")),
+    ("capture-to-pcap", include_str!("../../../../pipelines/capture-to-pcap.yaml")),
+    ("connections-live", include_str!("../../../../pipelines/connections-live.yaml")),
     ("connections", include_str!("../../../../pipelines/connections.yaml")),
     ("log-to-file", include_str!("../../../../pipelines/log-to-file.yaml")),
     ("pcap-anonymize", include_str!("../../../../pipelines/pcap-anonymize.yaml")),
@@ -127,7 +130,7 @@ mod tests {
     fn a_wrong_name_is_answered_with_the_right_one() {
         let told = |name: &str| document(name).unwrap_err().to_string();
         assert_eq!(told("pcap-rewrit"), "there is no pipeline `pcap-rewrit`: did you mean `pcap-rewrite`?");
-        assert!(told("x").contains("built in are `connections`, `log-to-file`, "));
+        assert!(told("x").contains("built in are `capture-print`, `capture-to-pcap`, "));
         assert_eq!(told("a/b.yaml"), "cannot read `a/b.yaml`: no such file or directory");
     }
 }

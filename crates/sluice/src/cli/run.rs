@@ -118,7 +118,7 @@ pub fn keep_panics_quiet() {
     }
 }
 
-/// The paths of sources and sinks, for display.
+/// The paths and interfaces of sources and sinks, for display.
 fn ends(pipeline: &Pipeline) -> Ends {
     let mut ends = Ends::default();
     for stage in &pipeline.stages {
@@ -127,8 +127,10 @@ fn ends(pipeline: &Pipeline) -> Ends {
             Kind::Sink => (&mut ends.to, "standard output"),
             Kind::Filter => continue,
         };
-        let several = stage.options["paths"].as_array().into_iter().flatten();
-        let paths = several.chain([&stage.options["path"]]).filter_map(|path| path.as_str());
+        let several = ["paths", "interfaces"].map(|key| stage.options[key].as_array());
+        let several = several.into_iter().flatten().flatten();
+        let one = ["path", "interface"].map(|key| &stage.options[key]);
+        let paths = several.chain(one).filter_map(|path| path.as_str());
         ends.extend(paths.map(|path| if path == "-" { standard.to_owned() } else { path.to_owned() }));
     }
     ends
