@@ -179,12 +179,16 @@ fn prebuilt_pipelines_pass_their_own_tests() {
     }
 }
 
+/// Pipelines that need interfaces: live.rs and inject.rs run them.
+const LIVE: [&str; 4] = ["capture-print", "capture-to-pcap", "connections-live", "replay"];
+
 #[test]
 fn every_prebuilt_pipeline_is_here() {
     let told = std::fs::read_to_string(root().join("tests/modes.rs")).unwrap();
     for pipeline in std::fs::read_dir(root().join("pipelines")).unwrap() {
         let name = pipeline.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(told.contains(&format!("\"{name}\"")), "{name} is run in one mode only");
+        let is_here = LIVE.contains(&&*name) || told.contains(&format!("\"{name}\""));
+        assert!(is_here, "{name} is run in one mode only");
     }
 }
 

@@ -21,8 +21,11 @@ fn check(component: &'static Component) -> Option<String> {
         if let (Kind::Source, Some(path)) = (component.kind, options.get_mut("path")) {
             *path = from_root(path.as_str().unwrap_or_default()).into();
         }
+        if let (Kind::Sink, Some(interface)) = (component.kind, options.get_mut("interface")) {
+            *interface = "lo".into();
+        }
     });
-    // Who may not capture cannot make what captures, and is told how to be able to.
+    // Who may not capture or send cannot make what does, and is told how to be able to.
     checked.err().map(|broken| broken.to_string()).filter(|broken| !broken.contains("`sudo setcap "))
 }
 

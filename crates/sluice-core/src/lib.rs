@@ -42,7 +42,7 @@ pub use stage::{
     ERRORS, Filter, MAIN, Next, Pause, Port, PortType, Ports, Prepared, Progress, Shard, Sink, Source, Stage,
     prepared,
 };
-pub use view::View;
+pub use view::{Meter, View};
 
 #[doc(hidden)]
 pub use inventory;

@@ -159,6 +159,7 @@ pub fn check_format(format: &str, text: &str) -> Option<Result<(), String>> {
         "duration" => parse::<Duration>(text),
         "size" => parse::<Size>(text),
         "rate" => parse::<Rate>(text),
+        "speed" => parse::<Speed>(text),
         "cidr" => parse::<sluice_wire::addr::Cidr>(text),
         "mac" => parse::<sluice_wire::addr::Mac>(text),
         "ip" => parse::<std::net::IpAddr>(text).map_err(|_| format!("`{text}` is not an IP address")),
@@ -211,6 +212,10 @@ macro_rules! quantity {
 quantity!(Duration, "duration", "a duration such as `5s`", |_| None, "string");
 quantity!(Size, "size", "a size such as `64KiB`", |bytes| Some(Size(bytes)), ["string", "integer"]);
 quantity!(Rate, "rate", "a rate such as `10k/s`", |_| None, "string");
+
+mod speed;
+
+pub use speed::Speed;
 
 #[cfg(test)]
 mod tests {

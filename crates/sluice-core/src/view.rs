@@ -154,6 +154,55 @@ impl Rate {
     }
 }
 
+/// Counts how many there are in a second, for a [`Rate`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meter {
+    total: u64,
+    second: Option<i64>,
+    recent: [u64; SECONDS],
+}
+
+impl Meter {
+    /// So many more at this time, in ns since the epoch. What is late counts for the second in which it was.
+    #[inline]
+    pub fn count(&mut self, time: i64, more: u64) {
+        self.total += more;
+        let now = Self::second(time);
+        self.advance(now);
+        let back = usize::try_from(self.second.unwrap_or(now).saturating_sub(now)).unwrap_or(usize::MAX);
+        if let Some(count) = self.recent.get_mut(back) {
+            *count += more;
+        }
+    }
+
+    /// How many there were in all.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The second since the epoch in which this time is.
+    pub fn second(time: i64) -> i64 {
+        time.div_euclid(1_000_000_000)
+    }
+
+    /// As a rate: in the second `now`, if that is later than the one counted last.
+    pub fn rate(mut self, name: &str, unit: &str, now: Option<i64>) -> Rate {
+        now.into_iter().for_each(|now| self.advance(now));
+        Rate::new(name, unit, self.second, self.recent.to_vec())
+    }
+
+    fn advance(&mut self, now: i64) {
+        let by = self.second.map_or(i64::MAX, |second| now.saturating_sub(second));
+        if by <= 0 {
+            return;
+        }
+        let by = usize::try_from(by).unwrap_or(SECONDS).min(SECONDS);
+        self.recent.copy_within(..SECONDS - by, by);
+        self.recent[..by].fill(0);
+        self.second = Some(now);
+    }
+}
+
 impl Table {
     fn merge(&mut self, other: &Self) {
         self.limit = self.limit.max(other.limit);

@@ -80,6 +80,7 @@ fn quantity(format: &str) -> Option<&'static str> {
         "duration" => "a duration such as `5s`",
         "size" => "a size such as `64KiB`",
         "rate" => "a rate such as `10k/s`",
+        "speed" => "a speed such as `1x`, `10k/s`, `100Mbit/s` or `flat_out`",
         "cidr" => "a network such as `10.0.0.0/8`",
         "mac" => "a MAC address such as `02:00:00:00:00:01`",
         "ip" => "an IP address",

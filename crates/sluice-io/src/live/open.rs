@@ -65,6 +65,7 @@ pub(crate) fn open(
     wanted: &Wanted,
     groups: &[Arc<Group>],
 ) -> Result<(Vec<Opened>, CaptureInfo), Error> {
+    let needs = if wanted.hardware_time { Use::HardwareTimes } else { Use::Capture };
     let mut opened = Vec::new();
     let mut info = CaptureInfo::default();
     for (name, at) in names.iter().zip(0u16..) {
@@ -88,7 +89,7 @@ pub(crate) fn open(
             retire: wanted.retire,
         };
         let receiver: Box<dyn Receive> = match wanted.method {
-            Method::Ring => Box::new(Ring::open(&settings).map_err(|e| explained(e, wanted))?),
+            Method::Ring => Box::new(Ring::open(&settings).map_err(|e| explained(e, needs))?),
         };
         let described =
             Described { snaplen: wanted.snaplen, name: Some(name.clone()), ..Described::of(link) };
@@ -105,7 +106,7 @@ pub(crate) fn open(
 }
 
 /// The interface of this name, which has to be up.
-fn find(name: &str) -> Result<Interface, Error> {
+pub(crate) fn find(name: &str) -> Result<Interface, Error> {
     let interface = Interface::named(name).map_err(|_| {
         let all = Interface::all();
         let names: Vec<_> = all.iter().map(|interface| format!("`{}`", interface.name)).collect();
@@ -118,13 +119,12 @@ fn find(name: &str) -> Result<Interface, Error> {
     Ok(interface)
 }
 
-/// Says what to do where a right is missing.
-fn explained(error: Error, wanted: &Wanted) -> Error {
+/// Says what to do where a right is missing that this takes.
+pub(crate) fn explained(error: Error, needs: Use) -> Error {
     let Error::Io { source, .. } = &error else { return error };
     if source.kind() != io::ErrorKind::PermissionDenied {
         return error;
     }
-    let needs = if wanted.hardware_time { Use::HardwareTimes } else { Use::Capture };
     let missing = needs.missing();
     let program = std::env::current_exe().map_or("sluice".into(), |path| path.display().to_string());
     Error::input(format!(

@@ -12,7 +12,7 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 13] = [
+pub const BUILT_IN: [(&str, &str); 14] = [
     ("capture-print", include_str!("../../../../pipelines/capture-print.yaml")),
     ("capture-to-pcap", include_str!("../../../../pipelines/capture-to-pcap.yaml")),
     ("connections-live", include_str!("../../../../pipelines/connections-live.yaml")),
@@ -26,6 +26,7 @@ pub const BUILT_IN: [(&str, &str); 13] = [
     ("pcap-split", include_str!("../../../../pipelines/pcap-split.yaml")),
     ("pcap-stats", include_str!("../../../../pipelines/pcap-stats.yaml")),
     ("pcap-to-json", include_str!("../../../../pipelines/pcap-to-json.yaml")),
+    ("replay", include_str!("../../../../pipelines/replay.yaml")),
 ];
 
 /// The built-in pipeline of this name.

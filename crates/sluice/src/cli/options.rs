@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         }
         let format = schema["format"].as_str();
         match format {
-            Some(name @ ("duration" | "size" | "rate")) => return name.to_owned(),
+            Some(name @ ("duration" | "size" | "rate" | "speed")) => return name.to_owned(),
             Some("cidr") => return "network".to_owned(),
             Some("ip") => return "IP address".to_owned(),
             Some("mac") => return "MAC address".to_owned(),

@@ -45,9 +45,15 @@ pub fn test(registry: &Registry, args: &args::Test) -> anyhow::Result<u8> {
 fn tests(registry: &Registry, document: &Document) -> anyhow::Result<Vec<TestCase>> {
     let raw: Value = serde_yaml::from_str(&document.text).unwrap_or_default();
     let given = |name: &str| raw["tests"].as_array()?.iter().find_map(|test| test["params"].get(name));
-    let open = sluice_config::params(document)?.into_iter().filter(|param| param.default.is_none());
-    let params =
-        open.filter_map(|param| given(&param.name).map(|value| (param.name.clone(), load::as_param(value))));
+    let params = sluice_config::params(document)?;
+    let open: Vec<_> = params.into_iter().filter(|param| param.default.is_none()).collect();
+    if raw.get("tests").is_none() && !open.is_empty() {
+        // Nothing gives them a value, such as the name of an interface.
+        return Ok(Vec::new());
+    }
+    let params = open
+        .iter()
+        .filter_map(|param| given(&param.name).map(|value| (param.name.clone(), load::as_param(value))));
     Ok(load::check(registry, document, params.collect())?.tests)
 }
 

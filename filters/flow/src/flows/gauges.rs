@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sluice_core::View;
-use sluice_core::view::{Column, Join, Rate, Row, SECONDS, Table};
+use sluice_core::view::{Column, Join, Row, Table};
+use sluice_core::{Meter, View};
 use sluice_wire::decode::sctp;
 
 use super::entry::Flow;
@@ -72,12 +72,12 @@ impl Gauges {
     pub fn moved(&mut self, flow: &Flow, before: Option<Phase>, time: i64) {
         match before {
             Some(before) => self.leave(flow, before),
-            None => self.new.count(time),
+            None => self.new.count(time, 1),
         }
         self.enter(flow);
         let over = |phase| matches!(phase, Phase::Closed | Phase::Reset);
         if over(flow.phase) && !before.is_some_and(over) {
-            self.closed.count(time);
+            self.closed.count(time, 1);
         }
         if flow.phase == Phase::Established
             && before.is_some_and(Phase::is_half_open)
@@ -126,9 +126,12 @@ impl Gauges {
         let live = self.phases.iter().flatten().sum();
         let half_open: u64 =
             [0, 1].map(|which| of(which, &[Phase::SynSent, Phase::SynReceived])).iter().sum();
-        for (name, value) in
-            [("live", live), ("half_open", half_open), ("new", self.new.total), ("closed", self.closed.total)]
-        {
+        for (name, value) in [
+            ("live", live),
+            ("half_open", half_open),
+            ("new", self.new.total()),
+            ("closed", self.closed.total()),
+        ] {
             view.figure("flows", name, "flows", value);
         }
         for (which, group) in ["tcp", "sctp"].into_iter().enumerate() {
@@ -154,9 +157,9 @@ impl Gauges {
         }
         view.figure("handshakes", "timed", "handshakes", self.timed);
         view.figure("handshakes", "slow", "handshakes", self.slow);
-        let second = (clock != i64::MIN).then(|| second(clock));
-        view.rates.push(self.new.rate("new", second));
-        view.rates.push(self.closed.rate("closed", second));
+        let second = (clock != i64::MIN).then(|| Meter::second(clock));
+        view.rates.push(self.new.rate("new", "flows", second));
+        view.rates.push(self.closed.rate("closed", "flows", second));
         view.tables.extend(self.top.iter().flat_map(Top::tables));
         view
     }
@@ -250,45 +253,4 @@ fn is_sctp(flow: &Flow) -> usize {
 fn server(flow: &Flow) -> SocketAddr {
     let [_, server] = flow.ends_in_order();
     SocketAddr::new(server.address, server.port)
-}
-
-fn second(time: i64) -> i64 {
-    time.div_euclid(1_000_000_000)
-}
-
-/// How many there were, in all and in each of the last seconds.
-#[derive(Clone, Copy, Default)]
-struct Meter {
-    total: u64,
-    second: Option<i64>,
-    recent: [u64; SECONDS],
-}
-
-impl Meter {
-    fn count(&mut self, time: i64) {
-        self.total += 1;
-        let now = second(time);
-        self.advance(now);
-        // What is late counts for the second in which it was.
-        let back = usize::try_from(self.second.unwrap_or(now).saturating_sub(now)).unwrap_or(usize::MAX);
-        if let Some(count) = self.recent.get_mut(back) {
-            *count += 1;
-        }
-    }
-
-    fn advance(&mut self, now: i64) {
-        let by = self.second.map_or(i64::MAX, |second| now.saturating_sub(second));
-        if by <= 0 {
-            return;
-        }
-        let by = usize::try_from(by).unwrap_or(SECONDS).min(SECONDS);
-        self.recent.copy_within(..SECONDS - by, by);
-        self.recent[..by].fill(0);
-        self.second = Some(now);
-    }
-
-    fn rate(mut self, name: &str, now: Option<i64>) -> Rate {
-        now.into_iter().for_each(|now| self.advance(now));
-        Rate::new(name, "flows", self.second, self.recent.to_vec())
-    }
 }
