@@ -160,3 +160,58 @@ fn watching() {
 fn connections_live() {
     net::in_namespace("connections_live", watching);
 }
+
+/// Two bridges between the same interfaces, one for each direction: what one sends, the other does not take.
+fn bridging() {
+    net::veth("near", "left");
+    net::veth("right", "far");
+    let folder = Folder::new();
+    let at = |host: [u8; 4], port| (host, port).into();
+    let (one, other) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    let there = ["bridge", "from=left", "to=right", "addresses=10.0.0.1/32=10.9.9.1/32", "ports=80=8080"];
+    let back = ["bridge", "from=right", "to=left", "addresses=10.9.9.1/32=10.0.0.1/32", "ports=8080=80"];
+    let mut runs = Vec::new();
+    for (socket, args) in [("there", there), ("back", back)] {
+        let mut command = folder.command(&[&["run", "-q", "--control", socket][..], &args].concat());
+        runs.push(command.spawn().unwrap());
+        until("it runs", || folder.sluice(&["status", "--control", socket]).code == 0);
+    }
+    let ends = ["near", "far"].map(|name| {
+        let mut command = folder.command(&["run", "-q", "--control", name, "capture-to-pcap"]);
+        let child =
+            command.args([&format!("interface={name}"), &format!("output={name}.pcap")]).spawn().unwrap();
+        until("it runs", || folder.sluice(&["status", "--control", name]).code == 0);
+        child
+    });
+    let requests: Vec<_> = (0..300)
+        .map(|n| traffic::tcp(at(one, 5000 + n), at(other, 80), 0x18, &n.to_be_bytes().repeat(30)))
+        .collect();
+    let turned =
+        |n: u16, payload: &[u8]| traffic::tcp(at([10, 9, 9, 1], 5000 + n), at(other, 8080), 0x18, payload);
+    let expected: Vec<_> = (0..300).map(|n| turned(n, &n.to_be_bytes().repeat(30))).collect();
+    let answers = [traffic::udp(at(other, 8080), at([10, 9, 9, 1], 5000), b"answer")];
+    let answered = [traffic::udp(at(other, 80), at(one, 5000), b"answer")];
+    send(&mut *net::sender("near"), &requests);
+    send(&mut *net::sender("far"), &answers);
+    let taken = |socket: &str| {
+        let ran = folder.sluice(&["status", "--control", socket, "--json"]);
+        let told: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        told["stages"].as_array().and_then(|stages| stages.last()?["taken"].as_u64()).unwrap_or(0)
+    };
+    // Each end sees what it sent, and what came.
+    until("all have come", || taken("near") >= 301 && taken("far") >= 301);
+    ends.into_iter().chain(runs).for_each(interrupt);
+    let seen = |name: &str| packets(&folder.read(&format!("{name}-0001.pcap")));
+    let (near, far) = (seen("near"), seen("far"));
+    assert_eq!((near.len(), far.len()), (301, 301));
+    let of = |all: &[Vec<u8>], sent: &[Vec<u8>]| -> Vec<_> {
+        all.iter().filter(|frame| !sent.contains(frame)).cloned().collect()
+    };
+    assert!(of(&far, &answers) == expected);
+    assert!(of(&near, &requests) == answered);
+}
+
+#[test]
+fn bridge() {
+    net::in_namespace("bridge", bridging);
+}

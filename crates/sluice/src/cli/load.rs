@@ -12,7 +12,8 @@ use super::out::{Failed, said};
 use super::text;
 
 /// The built-in pipelines: name and text.
-pub const BUILT_IN: [(&str, &str); 14] = [
+pub const BUILT_IN: [(&str, &str); 15] = [
+    ("bridge", include_str!("../../../../pipelines/bridge.yaml")),
     ("capture-print", include_str!("../../../../pipelines/capture-print.yaml")),
     ("capture-to-pcap", include_str!("../../../../pipelines/capture-to-pcap.yaml")),
     ("connections-live", include_str!("../../../../pipelines/connections-live.yaml")),
@@ -131,7 +132,7 @@ mod tests {
     fn a_wrong_name_is_answered_with_the_right_one() {
         let told = |name: &str| document(name).unwrap_err().to_string();
         assert_eq!(told("pcap-rewrit"), "there is no pipeline `pcap-rewrit`: did you mean `pcap-rewrite`?");
-        assert!(told("x").contains("built in are `capture-print`, `capture-to-pcap`, "));
+        assert!(told("x").contains("built in are `bridge`, `capture-print`, "));
         assert_eq!(told("a/b.yaml"), "cannot read `a/b.yaml`: no such file or directory");
     }
 }
