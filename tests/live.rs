@@ -43,7 +43,7 @@ fn numbered(count: u16) -> Vec<Vec<u8>> {
         let at = |host, port| ([10, 0, 0, host], port).into();
         let mut frame =
             traffic::udp(at(1, 4000 + number % 50), at(2, 5000), &number.to_be_bytes().repeat(20));
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             frame.splice(12..12, [0x81, 0, 0x20, 7]);
         }
         frame
