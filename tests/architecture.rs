@@ -152,7 +152,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Whether a file holds tests only.
 fn is_test(path: &Path) -> bool {
     let stem = path.file_stem().unwrap().to_string_lossy();
-    stem == "tests" || stem.ends_with("_tests") || stem == "testing"
+    stem == "tests" || stem.ends_with("_tests") || stem == "testing" || stem == "model"
 }
 
 /// A file without its comments and its tests, line by line.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use pnet_datalink::{Channel, Config, DataLinkSender};
 
-use crate::skip;
+use crate::{skip, until};
 
 /// Says that the test already runs in its own namespace.
 const INSIDE: &str = "SLUICE_TEST_NAMESPACE";
@@ -47,9 +47,22 @@ pub fn try_ip(words: &str) -> bool {
 
 /// Makes two interfaces, each of which receives what the other sends, and that send nothing by themselves.
 pub fn veth(near: &str, far: &str) {
-    ip(&format!("link add {near} type veth peer name {far}"));
+    veth_with(near, far, "");
+}
+
+/// The same with these words about both.
+pub fn veth_with(near: &str, far: &str, words: &str) {
+    ip(&format!("link add {near} {words} type veth peer name {far} {words}"));
     ip(&format!("link set {near} up arp off"));
     ip(&format!("link set {far} up arp off"));
+    // The kernel learns of a carrier a little later, and drops until then what is sent.
+    for name in [near, far] {
+        let is_up = || {
+            let told = Command::new("ip").args(["link", "show", name]).output();
+            String::from_utf8_lossy(&told.expect("there is an `ip`").stdout).contains(" state UP ")
+        };
+        until(&format!("`{name}` is up"), is_up);
+    }
 }
 
 /// Sends frames through the interface of this name.

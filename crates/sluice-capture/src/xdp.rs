@@ -6,20 +6,20 @@
 //! Packets are copied once, out of the memory that the kernel puts them in, and the chunks of that go back at once.
 
 use std::io;
-use std::sync::Arc;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sluice_core::Error;
-use sluice_expr::bpf::Machine;
 
 use crate::{Framing, Interface, PacketSocket, Settings};
 use arrivals::Arrivals;
-use bpf::{Program, Sockets};
-use queue::Attached;
+use bpf::{Link, Program, Sockets};
 use socket::Socket;
 use words::{in_words, not_attached, not_bound, not_opened};
 
 pub use queue::Queue;
+pub use together::Together;
 
 mod arrivals;
 mod bpf;
@@ -27,6 +27,7 @@ mod memory;
 mod queue;
 mod ring;
 mod socket;
+mod together;
 mod words;
 
 /// Where the program runs that takes the packets.
@@ -69,41 +70,79 @@ const OVERHEAD: u32 = 14 + 2 * 4;
 /// For how many packets a queue has room, at least and at most.
 const PACKETS: (u64, u64) = (64, 1 << 20);
 
-/// Opens a socket for each of this many queues of an interface, which share the memory that the settings give to one ring.
-/// Packets are let in when a queue is started; those of queues that have no socket, or one that is not started, go on to the
-/// host. Of the settings those are meant that say what to receive; the filter is one for frames from a file.
+/// The way from an interface to the sockets of its queues.
 ///
-/// This takes the capabilities `CAP_NET_RAW`, `CAP_NET_ADMIN` and `CAP_BPF`.
-pub fn open(settings: &Settings, queues: u32, choice: Choice) -> Result<Vec<Queue>, Error> {
-    let Some(interface) = &settings.interface else {
-        return Err(Error::input("there is no AF_XDP on all interfaces at once"));
-    };
-    let name = &interface.name;
-    if !interface.link().is_some_and(|link| link.is_ethernet()) {
-        return Err(Error::input(format!("`{name}` is no Ethernet interface, and AF_XDP works on no other")));
+/// It takes the capabilities `CAP_NET_RAW`, `CAP_NET_ADMIN` and `CAP_BPF` to make all of this, and none to use it.
+pub struct Way {
+    interface: Interface,
+    queues: u32,
+    choice: Choice,
+    sockets: Sockets,
+    program: Program,
+    /// What is in force as long as there is somebody to receive packets.
+    kept: Mutex<Option<(Link, Option<PacketSocket>)>>,
+}
+
+impl Way {
+    /// One for this many queues of an interface. Nothing goes that way before it is [`opened`](Self::open).
+    pub fn new(interface: &Interface, queues: u32, choice: Choice) -> Result<Arc<Self>, Error> {
+        let name = &interface.name;
+        if !interface.link().is_some_and(|link| link.is_ethernet()) {
+            return Err(Error::input(format!("`{name}` is no Ethernet interface, and XDP is for no other")));
+        }
+        let sockets = Sockets::new(queues).map_err(Error::io("make a map of sockets for XDP"))?;
+        // Kernels before Linux 5.18 have no packets in several pieces.
+        let program = Program::load(&sockets, true)
+            .or_else(|_| Program::load(&sockets, false))
+            .map_err(Error::io("load a program for XDP"))?;
+        let interface = interface.clone();
+        Ok(Arc::new(Self { interface, queues, choice, sockets, program, kept: Mutex::default() }))
     }
-    let doing = |what: &str| Error::io(format!("{what} `{name}`"));
-    let sockets = Sockets::new(queues).map_err(Error::io("make a map of sockets for XDP"))?;
-    // Kernels before Linux 5.18 have no packets in several pieces.
-    let program = Program::load(&sockets, true)
-        .or_else(|_| Program::load(&sockets, false))
-        .map_err(Error::io("load a program for XDP"))?;
-    let bytes = u64::from(settings.block_size) * u64::from(settings.blocks) / u64::from(queues.max(1));
-    let packets = packets(bytes, chunk_size(interface.mtu));
-    let opened: Result<Vec<_>, Error> =
-        (0..queues).map(|queue| bound(interface, queue, packets, choice.transfer)).collect();
-    let opened = opened?;
-    let promiscuous = settings.promiscuous.then(|| promiscuous(interface)).transpose();
-    let link = program
-        .attach(interface.index, flags(choice.place))
-        .map_err(|e| doing("attach a program for XDP to")(in_words(e, not_attached)))?;
-    let promiscuous = promiscuous.map_err(doing("receive everything on"))?;
-    let attached = Arc::new(Attached::new(sockets, link, promiscuous));
-    let filter = Arc::new(Machine::new(&settings.filter));
-    let queue = |(number, (socket, arrivals))| {
-        Queue::new(number, settings.number, socket, arrivals, filter.clone(), attached.clone())
-    };
-    Ok((0..).zip(opened).map(queue).collect())
+
+    /// How many queues there are.
+    pub fn queues(&self) -> u32 {
+        self.queues
+    }
+
+    /// Opens a socket for a queue. All of them share the memory that the settings give to one ring; of the others, the one
+    /// that is meant is the number of the interface. Packets come whole and unfiltered.
+    pub fn queue(self: &Arc<Self>, queue: u32, settings: &Settings) -> Result<Queue, Error> {
+        let bytes =
+            u64::from(settings.block_size) * u64::from(settings.blocks) / u64::from(self.queues.max(1));
+        let chunk = chunk_size(self.interface.mtu);
+        let (socket, arrivals) = Arrivals::open(packets(bytes, chunk), chunk)
+            .map_err(|e| Error::io("open a socket of AF_XDP")(in_words(e, not_opened)))?;
+        let doing = format!("capture on queue {queue} of `{}`", self.interface.name);
+        let flags = match self.choice.transfer {
+            Transfer::Any => 0,
+            Transfer::Copy => libc::XDP_COPY,
+            Transfer::Device => libc::XDP_ZEROCOPY,
+        };
+        bind(&socket, self.interface.index, queue, flags)
+            .map_err(|e| Error::io(&doing)(in_words(e, not_bound)))?;
+        self.sockets.set(queue, socket.as_fd()).map_err(Error::io(doing))?;
+        Ok(Queue::new(queue, settings.number, socket, arrivals, Arc::clone(self)))
+    }
+
+    /// Lets packets go to the sockets that there are; those of other queues go on to the host.
+    pub fn open(&self, promiscuous: bool) -> Result<(), Error> {
+        let name = &self.interface.name;
+        let promiscuous = promiscuous
+            .then(|| receive_everything(&self.interface))
+            .transpose()
+            .map_err(Error::io(format!("receive everything on `{name}`")))?;
+        let link = self.program.attach(self.interface.index, flags(self.choice.place)).map_err(|e| {
+            Error::io(format!("attach a program for XDP to `{name}`"))(in_words(e, not_attached))
+        })?;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((link, promiscuous));
+        Ok(())
+    }
+
+    /// Lets the packets of a queue go on to the host.
+    fn close(&self, queue: u32) {
+        // Where that takes rights, as before Linux 5.19, they come until the last one gives up the way.
+        let _ = self.sockets.remove(queue);
+    }
 }
 
 /// The size of chunks for packets of this MTU: the smaller of the two sizes there are, if a packet fits.
@@ -117,31 +156,11 @@ fn packets(bytes: u64, chunk: u32) -> u32 {
     1 << chunks.ilog2()
 }
 
-/// What makes an interface receive everything, as long as it is open.
-fn promiscuous(interface: &Interface) -> io::Result<PacketSocket> {
+/// What makes an interface receive what is not meant for it, as long as it is open.
+fn receive_everything(interface: &Interface) -> io::Result<PacketSocket> {
     let socket = PacketSocket::open(Framing::Link)?;
     socket.promiscuous(interface.index)?;
     Ok(socket)
-}
-
-/// A socket that is bound to a queue, and what arrives there.
-fn bound(
-    interface: &Interface,
-    queue: u32,
-    packets: u32,
-    transfer: Transfer,
-) -> Result<(Socket, Arrivals), Error> {
-    let name = &interface.name;
-    let (socket, arrivals) = Arrivals::open(packets, chunk_size(interface.mtu))
-        .map_err(|e| Error::io("open a socket of AF_XDP")(in_words(e, not_opened)))?;
-    let flags = match transfer {
-        Transfer::Any => 0,
-        Transfer::Copy => libc::XDP_COPY,
-        Transfer::Device => libc::XDP_ZEROCOPY,
-    };
-    bind(&socket, interface.index, queue, flags)
-        .map_err(|e| Error::io(format!("capture on queue {queue} of `{name}`"))(in_words(e, not_bound)))?;
-    Ok((socket, arrivals))
 }
 
 /// Binds with all that this kernel can, and waits a while for a socket that had the queue before: it is closed for a moment

@@ -99,6 +99,14 @@ impl Frame {
         self.captured
     }
 
+    /// Leaves off what is behind so many bytes of it.
+    pub fn cut(&mut self, most: u32) {
+        if most < self.captured {
+            self.captured = most;
+            self.flags.set(Flags::TRUNCATED, true);
+        }
+    }
+
     /// Where it starts in its slab.
     pub fn offset(&self) -> u32 {
         self.offset

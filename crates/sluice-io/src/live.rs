@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::event::{Timespec, epoll};
 use sluice_capture::{Receive, Received};
 use sluice_core::{CaptureInfo, Error, Next, Output, Reason, Source, View};
-use sluice_expr::bpf::Machine;
+use sluice_expr::bpf::{Machine, Verdict};
 
 mod line;
 pub(crate) mod open;
@@ -39,10 +39,19 @@ pub(crate) struct Opened {
     /// Its number, or 0 for all interfaces.
     pub index: u32,
     pub receiver: Box<dyn Receive>,
-    /// What has still to be asked of each packet, where the kernel could not.
+    /// What has still to be asked of each packet, where the kernel could not: whether it passes, and how much is wanted.
     pub filter: Option<Machine>,
     /// Whether times are those of the interface's own clock, which need not be ours.
     pub own_clock: bool,
+}
+
+/// All that is captured on.
+#[derive(Default)]
+pub(crate) struct AllOpened {
+    pub lines: Vec<Opened>,
+    pub info: CaptureInfo,
+    /// What the user should know of how they were opened.
+    pub notices: Vec<String>,
 }
 
 /// What becomes of the capture as a whole.
@@ -61,6 +70,8 @@ pub(crate) struct Live {
     events: OwnedFd,
     info: Arc<CaptureInfo>,
     rules: Rules,
+    /// What there is to tell before the first packet.
+    notices: Vec<String>,
     received: Received,
     /// How many packets were given.
     given: u64,
@@ -75,7 +86,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new(opened: Vec<Opened>, info: CaptureInfo, rules: Rules) -> Result<Self, Error> {
+    pub(crate) fn new(opened: AllOpened, rules: Rules) -> Result<Self, Error> {
+        let AllOpened { lines: opened, info, notices } = opened;
         let failed = || Error::io("watch the sockets of a capture");
         let events = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| failed()(e.into()))?;
         for (opened, number) in opened.iter().zip(0..) {
@@ -91,6 +103,7 @@ impl Live {
             events,
             info: Arc::new(info),
             rules,
+            notices,
             received: Received::default(),
             given: 0,
             begun: false,
@@ -146,16 +159,14 @@ impl Live {
         batch.fill(std::mem::take(&mut received.slab), Arc::clone(&self.info));
         let left = self.rules.count.map_or(u64::MAX, |count| count - self.given);
         for frame in &mut received.frames {
+            if let Some(filter) = &line.filter {
+                match filter.run(batch.data(frame), frame.wire) {
+                    Verdict::Accept(wanted) => frame.cut(wanted),
+                    _ => continue,
+                }
+            }
             frame.ordinal = self.given + batch.len() as u64;
             batch.push(*frame);
-        }
-        if let Some(filter) = &line.filter {
-            let passes = |frame: &sluice_core::Frame, data: &[u8]| filter.matches(data, frame.wire);
-            let kept: Vec<_> = batch.iter().map(|(frame, data)| passes(frame, data)).collect();
-            batch.retain(|at, _| kept.get(at).copied().unwrap_or_default());
-            for (frame, ordinal) in batch.frames_mut().iter_mut().zip(self.given..) {
-                frame.ordinal = ordinal;
-            }
         }
         if batch.len() as u64 > left {
             batch.retain(|at, _| (at as u64) < left);
@@ -209,6 +220,7 @@ impl Live {
 impl Source for Live {
     fn next(&mut self, out: &mut Output) -> Result<Next, Error> {
         if !std::mem::replace(&mut self.begun, true) {
+            self.notices.drain(..).for_each(|notice| out.notice(notice));
             for line in &mut self.lines {
                 line.start()?;
             }

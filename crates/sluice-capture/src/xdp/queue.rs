@@ -5,27 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use sluice_core::{Flags, Frame, HEADROOM, Pools};
-use sluice_expr::bpf::{Machine, Verdict};
 
+use super::Way;
 use super::arrivals::Arrivals;
-use super::bpf::{Link, Sockets};
 use super::socket::Socket;
 use crate::intake::{Intake, now};
-use crate::{PacketSocket, Receive, Received, Statistics};
-
-/// What leads packets to the sockets of an interface, as long as there is one of them.
-pub(super) struct Attached {
-    sockets: Sockets,
-    /// Their drop ends what they are for.
-    _kept: (Link, Option<PacketSocket>),
-}
-
-impl Attached {
-    /// Packets go to these sockets as long as there is the link, and all of the wire as long as there is the last one.
-    pub(super) fn new(sockets: Sockets, link: Link, promiscuous: Option<PacketSocket>) -> Self {
-        Self { sockets, _kept: (link, promiscuous) }
-    }
-}
+use crate::{Receive, Received, Statistics};
 
 /// Those counters of a socket that tell of loss, since it was opened.
 #[derive(Clone, Copy, Default)]
@@ -43,8 +28,8 @@ pub struct Queue {
     interface: u16,
     socket: Socket,
     arrivals: Arrivals,
-    filter: Arc<Machine>,
-    attached: Arc<Attached>,
+    /// The way that they come, until they are no longer wanted.
+    way: Option<Arc<Way>>,
     /// Packets given since the statistics were asked for.
     given: u64,
     /// What the socket had counted then.
@@ -57,10 +42,9 @@ impl Queue {
         interface: u16,
         socket: Socket,
         arrivals: Arrivals,
-        filter: Arc<Machine>,
-        attached: Arc<Attached>,
+        way: Arc<Way>,
     ) -> Self {
-        Self { number, interface, socket, arrivals, filter, attached, given: 0, told: Losses::default() }
+        Self { number, interface, socket, arrivals, way: Some(way), given: 0, told: Losses::default() }
     }
 
     /// Whether the device puts packets where they are taken from, without a copy by the kernel.
@@ -74,28 +58,18 @@ impl Receive for Queue {
         Some(self.socket.as_fd())
     }
 
-    fn start(&mut self) -> io::Result<()> {
-        self.attached.sockets.set(self.number, self.socket.as_fd())
-    }
-
     fn receive(&mut self, pools: &Pools, into: &mut Received) -> io::Result<()> {
         // Nobody tells when a packet came: what is found together has the time at which it was.
         let time = now();
         let mut intake = Intake::new(pools, into);
         while let Some(length) = self.arrivals.first()? {
             let Some(space) = intake.space(HEADROOM + length) else { break };
-            let packet = space.get_mut(HEADROOM..).unwrap_or_default();
-            self.arrivals.copy(packet)?;
+            self.arrivals.copy(space.get_mut(HEADROOM..).unwrap_or_default())?;
             self.arrivals.give_back();
-            if let Verdict::Accept(wanted) = self.filter.run(packet, length as u32) {
-                let mut frame = Frame::new(HEADROOM as u32, wanted.min(length as u32));
-                frame.time = time;
-                frame.wire = length as u32;
-                frame.interface = self.interface;
-                frame.flags.set(Flags::INBOUND, true);
-                frame.flags.set(Flags::TRUNCATED, frame.captured() < frame.wire);
-                intake.push(frame);
-            }
+            let mut frame = Frame::new(HEADROOM as u32, length as u32);
+            (frame.time, frame.interface) = (time, self.interface);
+            frame.flags.set(Flags::INBOUND, true);
+            intake.push(frame);
         }
         let given = intake.finish();
         self.given += given as u64;
@@ -107,7 +81,10 @@ impl Receive for Queue {
     }
 
     fn stop(&mut self) -> io::Result<()> {
-        self.attached.sockets.remove(self.number)
+        if let Some(way) = self.way.take() {
+            way.close(self.number);
+        }
+        Ok(())
     }
 
     fn statistics(&mut self) -> io::Result<Statistics> {

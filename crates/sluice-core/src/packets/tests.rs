@@ -154,3 +154,13 @@ proptest! {
         drop(copy);
     }
 }
+
+#[test]
+fn a_frame_that_is_cut_says_so_and_never_grows() {
+    let mut frame = Frame::new(16, 100);
+    frame.cut(100);
+    assert_eq!((frame.captured(), frame.flags.contains(Flags::TRUNCATED)), (100, false));
+    frame.cut(60);
+    frame.cut(80);
+    assert_eq!((frame.captured(), frame.wire, frame.flags.contains(Flags::TRUNCATED)), (60, 100, true));
+}

@@ -5,17 +5,25 @@ use std::sync::Arc;
 
 use sluice_capture::fanout::{Group, Join};
 use sluice_capture::rights::Use;
-use sluice_capture::{Direction, Interface, Receive, Ring, Settings, kernel_filter};
-use sluice_core::{CaptureInfo, Error, Interface as Described};
+use sluice_capture::xdp::{Choice, Together, Way};
+use sluice_capture::{Direction, Facts, Interface, Portable, Receive, Ring, Settings, kernel_filter};
+use sluice_core::{Error, Interface as Described, Shard};
 use sluice_expr::bpf::{self, Filter, Machine, Program};
 use sluice_wire::link::LinkType;
 
-use super::Opened;
+use super::{AllOpened, Opened};
 
 /// By what means packets are received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
+    /// A ring, or pnet where there can be none.
+    Auto,
+    /// A ring in memory shared with the kernel.
     Ring,
+    /// Sockets of AF_XDP.
+    Xdp(Choice),
+    /// pnet.
+    Portable,
 }
 
 /// What is wanted, of each interface alike.
@@ -48,6 +56,8 @@ pub(crate) fn compile(
     let options = bpf::Options { link, snaplen: wanted.snaplen, live: true };
     let program = wanted.filter.compile(options)?;
     let for_kernel = match link {
+        // Nothing filters before a program for XDP.
+        _ if matches!(wanted.method, Method::Xdp(_)) => None,
         LinkType::LINUX_SLL2 => kernel_filter::uncooked(&program),
         _ => Some(program),
     };
@@ -59,22 +69,47 @@ pub(crate) fn compile(
     Ok((all, Some(here)))
 }
 
-/// Opens interfaces of these names, each in the group of sockets at its place; all of them, or none.
+/// What the shards of a capture have in common, for each interface at its place.
+pub(crate) struct Common {
+    groups: Vec<Arc<Group>>,
+    ways: Vec<Arc<Way>>,
+    /// How many shards are still to be opened.
+    missing: u32,
+}
+
+impl Common {
+    /// What it is before the first of so many shards, with a group of sockets for each interface where packets are divided.
+    pub(crate) fn new(groups: Vec<Arc<Group>>, shards: u32) -> Self {
+        Self { groups, ways: Vec::new(), missing: shards }
+    }
+
+    /// Whether all shards are open.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.missing == 0
+    }
+}
+
+/// Opens what a shard captures of interfaces of these names: all of them, or none.
 pub(crate) fn open(
     names: &[String],
     wanted: &Wanted,
-    groups: &[Arc<Group>],
-) -> Result<(Vec<Opened>, CaptureInfo), Error> {
-    let needs = if wanted.hardware_time { Use::HardwareTimes } else { Use::Capture };
-    let mut opened = Vec::new();
-    let mut info = CaptureInfo::default();
+    shard: Shard,
+    common: &mut Common,
+) -> Result<AllOpened, Error> {
+    let needs = match wanted.method {
+        Method::Xdp(_) => Use::Xdp,
+        _ if wanted.hardware_time => Use::HardwareTimes,
+        _ => Use::Capture,
+    };
+    let mut all = AllOpened::default();
+    common.missing = common.missing.saturating_sub(1);
     for (name, at) in names.iter().zip(0u16..) {
         let interface = if name == ANY { None } else { Some(find(name)?) };
         let link = link_of(interface.as_ref());
         let (filter, here) = compile(wanted, link)
             .map_err(|e| Error::input(format!("the filter does not fit `{name}`: {}", e.message())))?;
         let index = interface.as_ref().map_or(0, |interface| interface.index);
-        let fanout = groups.get(usize::from(at)).map(|group| Join(Arc::clone(group)));
+        let fanout = common.groups.get(usize::from(at)).map(|group| Join(Arc::clone(group)));
         let settings = Settings {
             interface,
             number: at,
@@ -88,21 +123,77 @@ pub(crate) fn open(
             blocks: wanted.blocks,
             retire: wanted.retire,
         };
-        let receiver: Box<dyn Receive> = match wanted.method {
-            Method::Ring => Box::new(Ring::open(&settings).map_err(|e| explained(e, needs))?),
+        let receiver: Result<Box<dyn Receive>, Error> = match wanted.method {
+            Method::Ring => Ring::open(&settings).map(|ring| Box::new(ring) as _),
+            Method::Auto => ring_or_portable(&settings, &mut all.notices),
+            Method::Portable => Portable::open(&settings).map(|portable| Box::new(portable) as _),
+            Method::Xdp(choice) => queues(&settings, choice, shard, common, &mut all.notices),
         };
         let described =
             Described { snaplen: wanted.snaplen, name: Some(name.clone()), ..Described::of(link) };
-        info.interfaces.push(described);
-        opened.push(Opened {
+        all.info.interfaces.push(described);
+        all.lines.push(Opened {
             name: name.clone(),
             index,
-            receiver,
+            receiver: receiver.map_err(|e| explained(e, needs))?,
             filter: here.as_ref().map(Machine::new),
             own_clock: wanted.hardware_time,
         });
     }
-    Ok((opened, info))
+    Ok(all)
+}
+
+/// A ring; where there can be none, and nothing is wanted that pnet cannot do, pnet.
+fn ring_or_portable(settings: &Settings, notices: &mut Vec<String>) -> Result<Box<dyn Receive>, Error> {
+    let error = match Ring::open(settings) {
+        Ok(ring) => return Ok(Box::new(ring)),
+        Err(error) => error,
+    };
+    if settings.hardware_time || settings.fanout.is_some() {
+        return Err(error);
+    }
+    // Where this cannot be opened either, the ring is not what is wrong.
+    let Ok(portable) = Portable::open(settings) else { return Err(error) };
+    notices.push(format!("{error}; the slower `method: portable` is used instead"));
+    Ok(Box::new(portable))
+}
+
+/// The queues of an interface that are this shard's. Packets are let in when the last shard is ready.
+fn queues(
+    settings: &Settings,
+    choice: Choice,
+    shard: Shard,
+    common: &mut Common,
+    notices: &mut Vec<String>,
+) -> Result<Box<dyn Receive>, Error> {
+    let Some(interface) = &settings.interface else {
+        return Err(Error::input("XDP is for one interface, and not for all"));
+    };
+    let at = usize::from(settings.number);
+    let way = match common.ways.get(at).map(Arc::clone) {
+        Some(way) => way,
+        None => {
+            let facts = Facts::of(interface);
+            if facts.offloads.rx_vlan == Some(true) {
+                let name = &interface.name;
+                notices.push(format!(
+                    "XDP does not see VLAN tags that were taken off packets; `ethtool -K {name} rxvlan off` keeps those on that `{name}` takes off, and `txvlan off` at the other end those of a veth pair"
+                ));
+            }
+            let count = facts.queues.map_or(1, |queues| queues.rx + queues.combined).max(1);
+            let way = Way::new(interface, count, choice)?;
+            common.ways.truncate(at);
+            common.ways.push(Arc::clone(&way));
+            way
+        }
+    };
+    let mine = (shard.index..way.queues()).step_by(shard.of as usize);
+    let queues = mine.map(|queue| way.queue(queue, settings)).collect::<Result<_, _>>()?;
+    if common.is_complete() {
+        way.open(settings.promiscuous)?;
+    }
+    let doing = format!("watch the queues of `{}`", interface.name);
+    Ok(Box::new(Together::new(queues).map_err(Error::io(doing))?))
 }
 
 /// The interface of this name, which has to be up.

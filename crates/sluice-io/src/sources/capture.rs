@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_capture::fanout::{self, Group};
+use sluice_capture::xdp;
 use sluice_core::quantity::{Duration, Size};
 use sluice_core::{Error, Key, OptionError, PortType, Ports, Prepared, Shard, Stage};
 use sluice_expr::bpf::Filter;
 use sluice_wire::link::LinkType;
 
-use crate::live::open::{self, ANY, Method, Wanted};
+use crate::live::open::{self, ANY, Common, Method, Wanted};
 use crate::live::{KERNEL_FULL, Live, Rules};
 
 sluice_core::register! {
@@ -37,6 +38,15 @@ sluice_core::register! {
     ///
     /// With `fanout` and `mode: sharded`, each shard has a socket of its own, among which the kernel divides the packets.
     ///
+    /// **`method: xdp` takes packets away from the host.** What it captures, the host itself never gets: its connections over
+    /// that interface stop while the run lasts. So it is used only where it is asked for, for interfaces that serve nothing
+    /// but the capture. It is for Ethernet interfaces and for packets that they receive, and takes all queues: with
+    /// `fanout: {mode: queue}` each shard has its part of them, which is right for flows only where the device is set up to
+    /// put both directions of a flow into one queue. The program on the interface goes with the run, however that ends.
+    /// Packets found together have the time at which they were found. Checksums that the sender left to the hardware are as
+    /// they were left, without a mark; tags that the device takes off are lost, and the user is told how to keep them.
+    /// It takes the capabilities `CAP_NET_RAW`, `CAP_NET_ADMIN` and `CAP_BPF`.
+    ///
     /// ## Ports and drop reasons
     ///
     /// Gives packets.
@@ -58,6 +68,13 @@ sluice_core::register! {
     ///   fanout: {mode: hash}
     /// ```
     ///
+    /// ```yaml
+    /// - source: capture
+    ///   interface: eth1
+    ///   method: xdp
+    ///   xdp: {program: native}
+    /// ```
+    ///
     /// ## See also
     ///
     /// The source `pcap_file`; the command `sluice interfaces`; docs/live.md.
@@ -75,6 +92,8 @@ struct Options {
     /// By what means packets are received.
     #[serde(default)]
     method: Means,
+    /// How `method: xdp` takes packets.
+    xdp: Option<Xdp>,
     /// A filter in the syntax of tcpdump; packets that do not pass it are not taken in.
     #[serde(default)]
     bpf: String,
@@ -84,9 +103,8 @@ struct Options {
     /// Whether the interface receives what is meant for others, too; it does unless this says `false`.
     #[serde(default = "yes")]
     promiscuous: bool,
-    /// Which way packets go.
-    #[serde(default)]
-    direction: Direction,
+    /// Which way packets go; both ways by default, and with `method: xdp` those that are received.
+    direction: Option<Direction>,
     /// After how many packets it ends.
     count: Option<NonZeroU64>,
     /// The bytes of a block of the ring, a multiple of 4 KiB; `1MiB` by default. A packet has to fit into one, or else is cut.
@@ -109,22 +127,80 @@ struct Options {
 }
 
 /// By what means packets are received.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Means {
-    /// The best one that there is.
+    /// `ring`, or `portable` where there can be no ring; the user is told why.
     #[default]
     Auto,
     /// A ring in memory shared with the kernel (`TPACKET_V3`).
     Ring,
+    /// A socket of AF_XDP for each queue. It TAKES PACKETS AWAY FROM THE HOST: see above.
+    Xdp,
+    /// pnet, which copies packets one by one with a system call each, or two.
+    Portable,
+}
+
+/// How `method: xdp` takes packets.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Xdp {
+    /// Where the program runs that takes them.
+    #[serde(default)]
+    program: Program,
+    /// How they get into the memory that they are read from.
+    #[serde(default)]
+    transfer: Transfer,
+}
+
+/// Where an XDP program runs.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Program {
+    /// `native` where the driver can, and else `generic`.
+    #[default]
+    Auto,
+    /// In the driver.
+    Native,
+    /// In the kernel behind the driver, on any interface.
+    Generic,
+}
+
+/// How packets get into the memory that they are read from.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Transfer {
+    /// `zero_copy` where the driver can, and else `copy`.
+    #[default]
+    Auto,
+    /// The kernel copies them there.
+    Copy,
+    /// The device puts them there.
+    ZeroCopy,
+}
+
+impl Xdp {
+    fn choice(self) -> xdp::Choice {
+        xdp::Choice {
+            place: match self.program {
+                Program::Auto => xdp::Place::Any,
+                Program::Native => xdp::Place::Driver,
+                Program::Generic => xdp::Place::Kernel,
+            },
+            transfer: match self.transfer {
+                Transfer::Auto => xdp::Transfer::Any,
+                Transfer::Copy => xdp::Transfer::Copy,
+                Transfer::ZeroCopy => xdp::Transfer::Device,
+            },
+        }
+    }
 }
 
 /// Which way packets go.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Direction {
     /// Both ways.
-    #[default]
     Both,
     /// Received.
     In,
@@ -183,6 +259,48 @@ enum By {
     Queue,
 }
 
+impl Means {
+    /// Refuses what this method cannot do.
+    fn check(self, options: &Options, names: &[String]) -> Result<(), OptionError> {
+        let refused = |key: &str, what: String| {
+            let method = if self == Means::Xdp { "xdp" } else { "portable" };
+            Err(OptionError::at(key, format!("`method: {method}` {what}")))
+        };
+        if options.xdp.is_some() && self != Means::Xdp {
+            return Err(OptionError::at("xdp", "it is for `method: xdp` alone"));
+        }
+        if !matches!(self, Means::Xdp | Means::Portable) {
+            return Ok(());
+        }
+        if options.timestamps == Timestamps::Hardware {
+            return refused("timestamps", "tells no times of the hardware".into());
+        }
+        match options.fanout {
+            Some(_) if self == Means::Portable => {
+                return refused("fanout", "has one socket for each interface".into());
+            }
+            Some(Fanout { mode, .. }) if mode != By::Queue => {
+                return refused(
+                    "fanout",
+                    "has sockets for queues, and divides by `mode: queue` alone".into(),
+                );
+            }
+            Some(Fanout { group: Some(_), .. }) => {
+                return refused("fanout", "shares queues with no other program, and has no `group`".into());
+            }
+            _ => {}
+        }
+        if self == Means::Xdp && options.direction.is_some_and(|direction| direction != Direction::In) {
+            return refused("direction", "sees received packets alone: `in`".into());
+        }
+        if self == Means::Xdp && names.iter().any(|name| name == ANY) {
+            let key = if options.interface.is_some() { "interface" } else { "interfaces" };
+            return refused(key, format!("needs the names of interfaces; `{ANY}` is none"));
+        }
+        Ok(())
+    }
+}
+
 impl By {
     fn mode(self) -> fanout::Mode {
         match self {
@@ -229,7 +347,7 @@ fn retire() -> Duration {
 const PAGE: u64 = 4096;
 
 fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
-    let names = names(options.interface, options.interfaces)?;
+    let names = names(&options.interface, &options.interfaces)?;
     within("snaplen", options.snaplen.into(), 1, snaplen().into())?;
     within("blocks", options.blocks.into(), 2, 65_536)?;
     let Size(block_size) = options.block_size;
@@ -245,18 +363,22 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         let message = "it is no whole number of milliseconds from `1ms` to `1m`";
         return Err(OptionError::at("retire", message));
     }
+    options.method.check(&options, &names)?;
     let refused = |e: sluice_expr::Error| OptionError::at("bpf", e.message()).offset(e.span().start);
     let filter: Filter = options.bpf.parse().map_err(refused)?;
     let wanted = Wanted {
         method: match options.method {
-            Means::Auto | Means::Ring => Method::Ring,
+            Means::Auto => Method::Auto,
+            Means::Ring => Method::Ring,
+            Means::Xdp => Method::Xdp(options.xdp.unwrap_or_default().choice()),
+            Means::Portable => Method::Portable,
         },
         snaplen: options.snaplen,
         promiscuous: options.promiscuous,
         direction: match options.direction {
-            Direction::Both => sluice_capture::Direction::Both,
-            Direction::In => sluice_capture::Direction::In,
-            Direction::Out => sluice_capture::Direction::Out,
+            None | Some(Direction::Both) => sluice_capture::Direction::Both,
+            Some(Direction::In) => sluice_capture::Direction::In,
+            Some(Direction::Out) => sluice_capture::Direction::Out,
         },
         filter,
         hardware_time: options.timestamps == Timestamps::Hardware,
@@ -272,14 +394,14 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         return Err(OptionError::at("count", "sockets that divide packets do not count them together"));
     }
     let rules = Rules { count, forbids_loss: options.loss == Loss::Forbid };
-    Ok(Arc::new(Capture { names, wanted, rules, fanout: options.fanout, groups: Mutex::default() }))
+    Ok(Arc::new(Capture { names, wanted, rules, fanout: options.fanout, common: Mutex::default() }))
 }
 
 /// The interfaces that are meant, each once.
-fn names(one: Option<String>, several: Option<Vec<String>>) -> Result<Vec<String>, OptionError> {
+fn names(one: &Option<String>, several: &Option<Vec<String>>) -> Result<Vec<String>, OptionError> {
     let (key, names) = match (one, several) {
-        (Some(name), None) => ("interface", vec![name]),
-        (None, Some(names)) => ("interfaces", names),
+        (Some(name), None) => ("interface", vec![name.clone()]),
+        (None, Some(names)) => ("interfaces", names.clone()),
         (None, None) => {
             let help = "give an `interface`, several `interfaces`, or `any`; `sluice interfaces` lists them";
             return Err(OptionError::new("it does not say where to capture").help(help));
@@ -316,28 +438,20 @@ struct Capture {
     wanted: Wanted,
     rules: Rules,
     fanout: Option<Fanout>,
-    groups: Mutex<Groups>,
-}
-
-/// A group for each interface, which the shard that is made first in a run begins and the others join, whatever their order.
-#[derive(Default)]
-struct Groups {
-    groups: Vec<Arc<Group>>,
-    /// How many shards of the run have joined.
-    joined: u32,
+    /// What the shards of a run have in common, while some are made and others are not, in whatever order.
+    common: Mutex<Option<Common>>,
 }
 
 impl Capture {
-    fn groups(&self, shard: Shard) -> Vec<Arc<Group>> {
+    /// A group of sockets for each interface, where a method has those.
+    fn groups(&self) -> Vec<Arc<Group>> {
         let Some(Fanout { mode, group }) = self.fanout else { return Vec::new() };
-        let mut all = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.joined == 0 {
-            let number = |at: u16| group.map(|first| first.wrapping_add(at));
-            let numbers = (0u16..).take(self.names.len()).map(number);
-            all.groups = numbers.map(|number| Arc::new(Group::new(mode.mode(), number))).collect();
+        if matches!(self.wanted.method, Method::Xdp(_)) {
+            return Vec::new();
         }
-        all.joined = (all.joined + 1) % shard.of.max(1);
-        all.groups.clone()
+        let number = |at: u16| group.map(|first| first.wrapping_add(at));
+        let numbers = (0u16..).take(self.names.len()).map(number);
+        numbers.map(|number| Arc::new(Group::new(mode.mode(), number))).collect()
     }
 }
 
@@ -347,12 +461,12 @@ impl Prepared for Capture {
     }
 
     fn instance(&self, shard: Shard) -> Result<Stage, Error> {
-        let opened = open::open(&self.names, &self.wanted, &self.groups(shard)).inspect_err(|_| {
-            // The run ends here, and another one may begin.
-            self.groups.lock().unwrap_or_else(PoisonError::into_inner).joined = 0;
-        });
-        let (opened, info) = opened?;
-        Ok(Stage::Source(Box::new(Live::new(opened, info, self.rules)?)))
+        let mut kept = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        // After an error the run ends, and another one may begin.
+        let mut common = kept.take().unwrap_or_else(|| Common::new(self.groups(), shard.of));
+        let opened = open::open(&self.names, &self.wanted, shard, &mut common)?;
+        *kept = Some(common).filter(|common| !common.is_complete());
+        Ok(Stage::Source(Box::new(Live::new(opened, self.rules)?)))
     }
 
     fn split(&self, key: &Key, _: u32) -> bool {

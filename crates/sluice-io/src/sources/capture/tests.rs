@@ -37,6 +37,35 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
             json!({"interface": "a", "count": 5, "fanout": {"mode": "hash"}}),
             "count: sockets that divide packets do not count them together",
         ),
+        (json!({"interface": "a", "xdp": {}}), "xdp: it is for `method: xdp` alone"),
+        (
+            json!({"interface": "a", "method": "xdp", "direction": "both"}),
+            "direction: `method: xdp` sees received packets alone: `in`",
+        ),
+        (
+            json!({"interface": "any", "method": "xdp"}),
+            "interface: `method: xdp` needs the names of interfaces; `any` is none",
+        ),
+        (
+            json!({"interface": "a", "method": "xdp", "timestamps": "hardware"}),
+            "timestamps: `method: xdp` tells no times of the hardware",
+        ),
+        (
+            json!({"interface": "a", "method": "portable", "timestamps": "hardware"}),
+            "timestamps: `method: portable` tells no times of the hardware",
+        ),
+        (
+            json!({"interface": "a", "method": "portable", "fanout": {"mode": "hash"}}),
+            "fanout: `method: portable` has one socket for each interface",
+        ),
+        (
+            json!({"interface": "a", "method": "xdp", "fanout": {"mode": "hash"}}),
+            "fanout: `method: xdp` has sockets for queues, and divides by `mode: queue` alone",
+        ),
+        (
+            json!({"interface": "a", "method": "xdp", "fanout": {"mode": "queue", "group": 7}}),
+            "fanout: `method: xdp` shares queues with no other program, and has no `group`",
+        ),
     ] {
         assert_eq!(wrong(options.clone()), message, "{options}");
     }
