@@ -268,6 +268,52 @@ fn packets_go_by_side_or_by_interface() {
     }
 }
 
+/// How many packets an interface has received.
+fn received(interface: &str) -> u64 {
+    let told = Command::new("ip").args(["-s", "-j", "link", "show", interface]).output().unwrap();
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    told[0]["stats64"]["rx"]["packets"].as_u64().unwrap()
+}
+
+fn no_room() {
+    net::veth("near", "far");
+    let folder = Folder::new();
+    let frames = vec![traffic::ethernet(0x88B5, &[0x5A; 1000]); 3000];
+    folder.write("in.pcap", pcap(&frames));
+
+    // Without a carrier the driver takes nothing; it waits until there is one.
+    folder.write("p.yaml", pipeline("interface: near, speed: flat_out"));
+    net::ip("link set far down");
+    let before = received("far");
+    let mut command = folder.command(&["run", "p.yaml", "--control", "socket"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(line.contains("`near` takes no packets; has it a carrier?"), "{line}");
+    net::ip("link set far up");
+    assert_eq!(wait(&mut child).code(), Some(0));
+    told.read_to_string(&mut line).unwrap();
+    assert!(line.contains("sent 3000 packets"), "{line}");
+    assert_eq!(received("far") - before, 3000);
+
+    // A slow link, as far as that can be had: packets wait in its queue until that is full.
+    let slow = "qdisc add dev near root tbf rate 100mbit burst 8kb limit 10mb";
+    if !Command::new("tc").args(slow.split(' ')).status().is_ok_and(|status| status.success()) {
+        return println!("no slow link: `tc` cannot make one here");
+    }
+    folder.write("p.yaml", pipeline("interface: near, speed: flat_out, traffic_control: true"));
+    let before = received("far");
+    let (summary, _) = run(&folder, &["p.yaml"], 0);
+    assert_eq!(sink(&summary)["passed"], 3000);
+    until("the queue is empty", || received("far") - before == 3000);
+}
+
+#[test]
+fn nothing_is_lost_while_there_is_no_room() {
+    net::in_namespace("nothing_is_lost_while_there_is_no_room", no_room);
+}
+
 /// A capture with an hour between its second and its third packet.
 fn with_a_gap() -> Vec<u8> {
     let frame = traffic::ethernet(0x88B5, b"one of many");

@@ -14,8 +14,8 @@ use super::tale::Tale;
 use super::ways::{Astray, Ways};
 use super::{CUT, Cut, LINK_TYPE_DIFFERS, NO_INTERFACE, STOPPED, TOO_LONG, TOO_SHORT};
 
-/// How long to wait for a driver that takes nothing more: less than it needs to send what it has.
-const BUSY: Duration = Duration::from_micros(50);
+/// How long to wait for a driver that takes nothing more: less than it needs to send what it has; and for one that goes on so.
+const BUSY: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(1)];
 /// After this time the user is told that it takes nothing.
 const STUCK: Duration = Duration::from_secs(1);
 
@@ -162,9 +162,10 @@ impl Player {
                 Ok(())
             }
             Sent::Busy => {
-                self.pause = Pause::Until(now + BUSY);
-                let since = *self.busy.get_or_insert(now);
-                if now.saturating_sub(since) > STUCK && !std::mem::replace(&mut self.told_busy, true) {
+                let busy = now.saturating_sub(*self.busy.get_or_insert(now));
+                let [least, most] = BUSY;
+                self.pause = Pause::Until(now + busy.clamp(least, most));
+                if busy > STUCK && !std::mem::replace(&mut self.told_busy, true) {
                     out.notice(format!("`{}` takes no packets; has it a carrier?", way.name));
                 }
                 Ok(())
