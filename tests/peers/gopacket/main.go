@@ -5,8 +5,17 @@
 // Packets come from gopacket's own reader of pcap files, over a large buffer and without an allocation per packet, or with
 // `libpcap` from its binding to that library.
 //
-//	count5 FILE
-//	count5 libpcap FILE
+//	gopacket FILE
+//	gopacket libpcap FILE
+//
+// Until SIGINT, it does the same with what comes through an interface, from a ring of gopacket's afpacket, or writes it to a capture file:
+//
+//	gopacket live INTERFACE
+//	gopacket write INTERFACE FILE
+//
+// It also measures how long frames take that it sends through an interface to where a capture of them comes in:
+//
+//	gopacket delay INTERFACE FRAMES
 package main
 
 import (
@@ -16,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -160,7 +170,17 @@ func start(args []string) error {
 		}
 		defer handle.Close()
 		return run(handle)
+	case len(args) == 2 && args[0] == "live":
+		return count(args[1])
+	case len(args) == 3 && args[0] == "delay":
+		frames, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		return delay(args[1], frames)
+	case len(args) == 3 && args[0] == "write":
+		return record(args[1], args[2])
 	default:
-		return errors.New("usage: count5 [libpcap] FILE")
+		return errors.New("usage: gopacket FILE | libpcap FILE | live INTERFACE | write INTERFACE FILE | delay INTERFACE FRAMES")
 	}
 }
