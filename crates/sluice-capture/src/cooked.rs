@@ -3,15 +3,31 @@
 /// Its length.
 pub(crate) const HEADER: usize = 20;
 
+/// How long the Ethernet header of a packet is, and which protocol is behind it; nothing where it has another one. Where
+/// the kernel says that the network header begins, tags are left out in what this machine sends.
+pub(crate) fn link(packet: &[u8], address: &[u8; 20]) -> Option<(usize, [u8; 2])> {
+    const LENGTH: usize = 14;
+    /// The least number that is a type; what is less is a length, behind which comes LLC.
+    const LEAST: u16 = 0x600;
+    const LLC: [u8; 2] = [0, 4];
+    let hardware = u16::from_ne_bytes([address[8], address[9]]);
+    if hardware != libc::ARPHRD_ETHER && hardware != libc::ARPHRD_LOOPBACK {
+        return None;
+    }
+    let kind: [u8; 2] = *packet.get(12..LENGTH)?.first_chunk()?;
+    Some((LENGTH, if u16::from_be_bytes(kind) < LEAST { LLC } else { kind }))
+}
+
 /// Puts a header in front of the packet that begins `start` bytes into `bytes`, with the tag that the kernel took off; by how
-/// many bytes it begins earlier then. `address` is the `sockaddr_ll` that the kernel tells of it.
+/// many bytes it begins earlier then. The protocol is that of what is behind the tag; `address` is the `sockaddr_ll` that the kernel tells of it.
 pub(crate) fn put_header(
     bytes: &mut [u8],
     start: usize,
+    protocol: [u8; 2],
     address: &[u8; 20],
     tag: Option<(u16, u16)>,
 ) -> Option<usize> {
-    let [_, _, p, q, i, j, k, l, h, w, kind, length, hardware @ ..] = address;
+    let [_, _, _, _, i, j, k, l, h, w, kind, length, hardware @ ..] = address;
     let number = u32::from_ne_bytes([*i, *j, *k, *l]).to_be_bytes();
     let hardware_kind = u16::from_ne_bytes([*h, *w]).to_be_bytes();
     let grown = HEADER + if tag.is_some() { 4 } else { 0 };
@@ -20,10 +36,10 @@ pub(crate) fn put_header(
     let protocol = match tag {
         Some((tpid, tci)) => {
             let [a, b] = tci.to_be_bytes();
-            room.get_mut(HEADER..)?.copy_from_slice(&[a, b, *p, *q]);
+            room.get_mut(HEADER..)?.copy_from_slice(&[a, b, protocol[0], protocol[1]]);
             tpid.to_be_bytes()
         }
-        None => [*p, *q],
+        None => protocol,
     };
     let header: &mut [u8; HEADER] = room.first_chunk_mut()?;
     header[0..2].copy_from_slice(&protocol);
@@ -55,7 +71,7 @@ mod tests {
     #[test]
     fn the_header_says_what_the_kernel_told() {
         let mut bytes = [0xEE; 30];
-        assert_eq!(put_header(&mut bytes, 26, &ADDRESS, None), Some(20));
+        assert_eq!(put_header(&mut bytes, 26, [8, 0], &ADDRESS, None), Some(20));
         let header = [8, 0, 0, 0, 0, 0, 0, 7, 0, 1, 4, 6, 2, 0, 0, 0, 0, 9, 0, 0];
         assert_eq!((&bytes[..6], &bytes[6..26], &bytes[26..]), (&[0xEE; 6][..], &header[..], &[0xEE; 4][..]));
     }
@@ -63,13 +79,13 @@ mod tests {
     #[test]
     fn a_tag_stands_between_the_type_of_it_and_that_of_the_packet() {
         let mut bytes = [0xEE; 30];
-        assert_eq!(put_header(&mut bytes, 26, &ADDRESS, Some((0x88A8, 0x0064))), Some(24));
+        assert_eq!(put_header(&mut bytes, 26, [8, 0], &ADDRESS, Some((0x88A8, 0x0064))), Some(24));
         assert_eq!((&bytes[2..4], &bytes[22..26]), (&[0x88, 0xA8][..], &[0, 0x64, 8, 0][..]));
     }
 
     #[test]
     fn where_there_is_no_room_there_is_no_header() {
-        assert_eq!(put_header(&mut [0; 30], 19, &ADDRESS, None), None);
-        assert_eq!(put_header(&mut [0; 30], 23, &ADDRESS, Some((0, 0))), None);
+        assert_eq!(put_header(&mut [0; 30], 19, [8, 0], &ADDRESS, None), None);
+        assert_eq!(put_header(&mut [0; 30], 23, [8, 0], &ADDRESS, Some((0, 0))), None);
     }
 }

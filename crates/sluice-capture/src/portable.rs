@@ -117,6 +117,7 @@ fn take(packet: &[u8], peeked: Option<Peeked>, shape: &Shape, intake: &mut Intak
         seconds,
         nanoseconds,
         start,
+        network: start + auxiliary.map_or(0, |told| usize::from(told.tp_net)),
         captured,
         wire: auxiliary.map_or(captured, |told| told.tp_len),
         status: auxiliary.map_or(0, |told| told.tp_status),

@@ -88,8 +88,8 @@ impl Settings {
             None => "all interfaces".to_owned(),
         };
         let doing = |what: &str| Error::io(format!("{what} {name}"));
-        let framing = if self.is_cooked() { Framing::Cooked } else { Framing::Link };
-        let socket = PacketSocket::open(framing).map_err(doing("open a socket to capture on"))?;
+        // Cooked headers, too, are made from those of the links: without these, the kernel tells less about tags.
+        let socket = PacketSocket::open(Framing::Link).map_err(doing("open a socket to capture on"))?;
         let program = self.program()?;
         let filtered = match self.fanout {
             // Packets wait until all members are there, so that none is given to two of them.

@@ -23,7 +23,7 @@ pub(crate) struct Shape {
     pub interface: u16,
     /// How many bytes of a packet are wanted.
     pub snaplen: u32,
-    /// Whether packets come without the header of their link.
+    /// Whether packets get a cooked header in place of that of their link.
     pub cooked: bool,
 }
 
@@ -34,6 +34,8 @@ pub(crate) struct About {
     pub nanoseconds: u32,
     /// Where the packet is, from where its header is.
     pub start: usize,
+    /// Where its network header is.
+    pub network: usize,
     pub captured: u32,
     pub wire: u32,
     pub status: u32,
@@ -52,6 +54,7 @@ pub(crate) fn packet(bytes: &mut [u8], at: usize, shape: &Shape) -> Option<(Fram
         seconds: word(4),
         nanoseconds: word(8),
         start: half(24).into(),
+        network: half(26).into(),
         captured: word(12),
         wire: word(16),
         status: word(20),
@@ -82,11 +85,18 @@ pub(crate) fn frame(
         let tpid = if about.status & VLAN_TPID_VALID != 0 { about.tpid } else { libc::ETH_P_8021Q as u16 };
         (tpid, about.tci)
     });
-    let before = start.checked_sub(room)?;
-    let grown = match (shape.cooked, tag) {
-        (false, None) => 0,
-        (false, Some(tag)) => put_tag_back(packet, before, tag)?,
-        (true, tag) => cooked::put_header(packet, before, address, tag)?,
+    let grown = if shape.cooked {
+        let (link, protocol) = cooked::link(packet.get(start.checked_sub(room)?..)?, address)
+            .unwrap_or((about.network.saturating_sub(start), [address[2], address[3]]));
+        let link = link.min(captured as usize);
+        start += link;
+        captured -= link as u32;
+        wire = wire.saturating_sub(link as u32);
+        cooked::put_header(packet, start.checked_sub(room)?, protocol, address, tag)?
+    } else if let Some(tag) = tag {
+        put_tag_back(packet, start.checked_sub(room)?, tag)?
+    } else {
+        0
     };
     start -= grown;
     captured = (captured + grown as u32).min(shape.snaplen);

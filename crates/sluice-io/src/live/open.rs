@@ -58,10 +58,11 @@ pub(crate) fn compile(
     let for_kernel = match link {
         // Nothing filters before a program for XDP.
         _ if matches!(wanted.method, Method::Xdp(_)) => None,
+        _ if !program.is_attachable() => None,
         LinkType::LINUX_SLL2 => kernel_filter::uncooked(&program),
         _ => Some(program),
     };
-    if let Some(program) = for_kernel.filter(Program::is_attachable) {
+    if let Some(program) = for_kernel {
         return Ok((program, None));
     }
     let all = "".parse::<Filter>()?.compile(options)?;

@@ -15,6 +15,7 @@ pub(crate) fn written(about: &About, kind: u8, next: u32, packet: &[u8]) -> Vec<
         put(4 * at, &word.to_ne_bytes());
     }
     put(24, &(about.start as u16).to_ne_bytes());
+    put(26, &(about.network as u16).to_ne_bytes());
     put(32, &u32::from(about.tci).to_ne_bytes());
     put(36, &about.tpid.to_ne_bytes());
     put(48, &[0; 20]);
@@ -30,6 +31,7 @@ pub(crate) fn about(packet: &[u8]) -> About {
         seconds: 7,
         nanoseconds: 5,
         start: 114,
+        network: 128,
         captured: packet.len() as u32,
         wire: packet.len() as u32,
         status: 1,
@@ -98,9 +100,13 @@ fn no_more_is_given_than_wanted_with_its_tag() {
 #[test]
 fn a_cooked_packet_has_a_header_made_of_what_is_told() {
     let shape = Shape { cooked: true, ..SHAPE };
-    let (frame, data) = frame_of(&about(b"E..."), 4, b"E...", &shape);
+    // Of a link that nobody knows, its header ends where the kernel says.
+    let (frame, data) = frame_of(&About { network: 117, ..about(b"???E...") }, 4, b"???E...", &shape);
     let header = [8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 6, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!((data, frame.wire), ([&header[..], b"E..."].concat(), 24));
+    // It may end behind what was captured.
+    let (frame, data) = frame_of(&About { wire: 90, ..about(b"???") }, 4, b"???", &shape);
+    assert_eq!((data.as_slice(), frame.wire), (&header[..], 107));
 }
 
 proptest! {
