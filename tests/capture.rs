@@ -110,7 +110,8 @@ impl Wire {
     fn of(name: &str) -> Self {
         let all = pnet_datalink::interfaces();
         let interface = all.into_iter().find(|found| found.name == name).unwrap();
-        match pnet_datalink::channel(&interface, Config::default()).unwrap() {
+        let config = Config { write_buffer_size: 1 << 17, ..Config::default() };
+        match pnet_datalink::channel(&interface, config).unwrap() {
             Channel::Ethernet(sender, _) => Self(sender),
             _ => unreachable!(),
         }
@@ -157,7 +158,11 @@ fn what_is_sent_comes_out_byte_for_byte() {
     in_namespace("what_is_sent_comes_out_byte_for_byte", || {
         veth("near", "far");
         let (folder, sent) = (Folder::new(), frames(3000));
-        for options in ["interface: far", "interface: far, block_size: 8KiB, blocks: 1024, retire: 1ms"] {
+        for options in [
+            "interface: far",
+            "interface: far, block_size: 8KiB, blocks: 1024, retire: 1ms",
+            "interface: far, immediate: true",
+        ] {
             let running = Running::start(&folder, "run", &into_file(options), &[]);
             Wire::of("near").send(&sent);
             let ran = running.stop();
@@ -168,6 +173,36 @@ fn what_is_sent_comes_out_byte_for_byte() {
                 assert_eq!(got, sent, "{number}");
             }
         }
+    });
+}
+
+#[test]
+fn giants_are_as_long_as_they_are() {
+    in_namespace("giants_are_as_long_as_they_are", || {
+        veth("near", "far");
+        ip("link set near mtu 65535");
+        ip("link set far mtu 65535");
+        let folder = Folder::new();
+        let giant = |length: usize| {
+            let payload: Vec<u8> = (0..length).map(|at| (at / 256 + at) as u8).collect();
+            tagged(0x88A8, 9, &traffic::ethernet(0x88B5, &payload))
+        };
+        let sent: Vec<_> = [65_000, 60, 2000, 1900, 9000, 1946, 1950, 64_000, 46].map(giant).into();
+        for options in ["interface: far", "interface: far, immediate: true"] {
+            let running = Running::start(&folder, "run", &into_file(options), &[]);
+            Wire::of("near").send(&sent);
+            assert_eq!(running.stop().code, 0);
+            let got = packets(&folder.read("out.pcap"));
+            let lengths: Vec<_> = got.iter().map(Vec::len).collect();
+            assert!(got == sent, "{options}: {lengths:?}");
+        }
+        // What does not fit into a block is cut, which its length tells.
+        let running = Running::start(&folder, "run", &into_file("interface: far, block_size: 8KiB"), &[]);
+        Wire::of("near").send(&sent[..1]);
+        assert_eq!(running.stop().code, 0);
+        let file = folder.read("out.pcap");
+        let word = |at: usize| u32::from_le_bytes(*file[at..].first_chunk().unwrap()) as usize;
+        assert!((7000..8192).contains(&word(32)) && word(36) == sent[0].len());
     });
 }
 

@@ -17,11 +17,11 @@ use crate::receive::{Receive, Received};
 use crate::settings::{Opened, Settings};
 use crate::{PacketSocket, Statistics};
 use life::Blocks;
-use map::{Map, Part};
+use map::{Layout, Map, Part};
 use walk::{RESERVE, Shape};
 
-mod life;
-mod map;
+pub(crate) mod life;
+pub(crate) mod map;
 mod sync;
 pub(crate) mod walk;
 
@@ -67,7 +67,7 @@ impl Ring {
                 tp_feature_req_word: 0,
             };
             socket.set_option(libc::PACKET_RX_RING, &request)?;
-            Map::of(socket.as_fd(), block as usize, count as usize)
+            Map::of(socket.as_fd(), Layout::Block, block as usize, count as usize)
         })?;
         Ok(Self {
             socket,

@@ -496,31 +496,76 @@ impl PacketBatch {
         mut write: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let Body { frames, main, overflow, .. } = &mut *self.body;
-        let frames = frames.get(range).unwrap_or_default();
-        let overflowing = frames.iter().filter(|f| f.flags.contains(Flags::OVERFLOW)).count();
-        let mut main = if overflowing < frames.len() { owned(main, 0, pools) } else { None };
-        let mut overflow = if overflowing > 0 { owned(overflow, 0, pools) } else { None };
-        let mut next = 0;
-        while let Some(first) = frames.get(next) {
+        let mut frames = frames.get(range).unwrap_or_default();
+        let mut copies: Option<PoolBuf> = None;
+        while let Some(first) = frames.first() {
             let flagged = first.flags.contains(Flags::OVERFLOW);
-            let Some(slab) = (if flagged { &mut overflow } else { &mut main }) else { break };
-            let slab = slab.filled_mut();
-            let start = first.start() - HEADROOM;
-            let mut end = start;
-            while let Some(frame) = frames.get(next)
-                && frame.flags.contains(Flags::OVERFLOW) == flagged
-                && frame.start() == end + HEADROOM
-            {
-                if let Some(room) = slab.get_mut(end..).and_then(|s| s.first_chunk_mut()) {
-                    header(frame, room);
+            let alike = frames.iter().position(|frame| frame.flags.contains(Flags::OVERFLOW) != flagged);
+            let (part, rest) = frames.split_at(alike.unwrap_or(frames.len()));
+            let slab = if flagged { &mut *overflow } else { &mut *main };
+            match slab.exclusive() {
+                Some(buffer) => {
+                    // What was copied comes before.
+                    copies.take().map_or(Ok(()), |copies| write(copies.filled()))?;
+                    runs_in_place(part, buffer.filled_mut(), &mut header, &mut write)?;
                 }
-                end = frame.end();
-                next += 1;
+                None => copied_runs(part, slab.bytes(), pools, &mut copies, &mut header, &mut write)?,
             }
-            write(slab.get(start..end).unwrap_or_default())?;
+            frames = rest;
         }
-        Ok(())
+        copies.map_or(Ok(()), |copies| write(copies.filled()))
     }
+}
+
+/// Writes each run of neighbours from where it is.
+fn runs_in_place<E>(
+    frames: &[Frame],
+    slab: &mut [u8],
+    mut header: impl FnMut(&Frame, &mut [u8; HEADROOM]),
+    mut write: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut next = 0;
+    while let Some(first) = frames.get(next) {
+        let start = first.start() - HEADROOM;
+        let mut end = start;
+        while let Some(frame) = frames.get(next)
+            && frame.start() == end + HEADROOM
+        {
+            if let Some(room) = slab.get_mut(end..).and_then(|s| s.first_chunk_mut()) {
+                header(frame, room);
+            }
+            end = frame.end();
+            next += 1;
+        }
+        write(slab.get(start..end).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// Makes neighbours of frames whose slab cannot be changed, in a copy that is written when it is full: memory of somebody else
+/// holds more than frames, so that not all of it is copied.
+fn copied_runs<E>(
+    frames: &[Frame],
+    slab: &[u8],
+    pools: &Pools,
+    copies: &mut Option<PoolBuf>,
+    mut header: impl FnMut(&Frame, &mut [u8; HEADROOM]),
+    mut write: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    for frame in frames {
+        let whole = slab.get(frame.start() - HEADROOM..frame.end()).unwrap_or_default();
+        let full = |copies: &PoolBuf| copies.capacity() - copies.filled().len() < whole.len();
+        if let Some(copied) = copies.take_if(|copies| full(copies)) {
+            write(copied.filled())?;
+        }
+        let copies = copies.get_or_insert_with(|| pools.slab(whole.len().max(pools.slab_size())));
+        if let Some(place) = copies.append(whole)
+            && let Some(room) = copies.filled_mut().get_mut(place.start..).and_then(|s| s.first_chunk_mut())
+        {
+            header(frame, room);
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for PacketBatch {

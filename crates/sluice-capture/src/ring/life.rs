@@ -67,6 +67,12 @@ impl<W: Words> Blocks<W> {
         true
     }
 
+    /// The status of a block, for one of its holders.
+    pub fn status(&self, block: usize) -> u32 {
+        // Relaxed: it was seen when the block was taken, and the kernel leaves it alone until it is given back.
+        self.words.status(block).load(Relaxed)
+    }
+
     /// One holder more, on behalf of one.
     pub fn share(&self, block: usize) {
         if let Some(holders) = self.holders.get(block) {

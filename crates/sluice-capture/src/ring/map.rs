@@ -12,8 +12,27 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use super::life::{Blocks, Words};
 use super::sync::AtomicU32;
 
-/// Where the status of a block is, in its first bytes: `tpacket_block_desc` of if_packet.h.
-const STATUS: usize = 8;
+/// What a block begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// A description of the packets in it: `tpacket_block_desc` of if_packet.h.
+    Block,
+    /// The header of the one packet in it: `tpacket2_hdr`.
+    Slot,
+}
+
+impl Layout {
+    /// Where the status is.
+    fn status(self) -> usize {
+        match self {
+            Layout::Block => 8,
+            Layout::Slot => 0,
+        }
+    }
+}
+
+/// The length of the status.
+pub(crate) const STATUS: usize = size_of::<u32>();
 /// Where it says how many packets there are; behind it are the place of the first one and the length of all that counts.
 const TOLD: usize = 12;
 /// The length of what comes before the first packet.
@@ -22,6 +41,7 @@ const DESCRIPTOR: usize = 48;
 /// Blocks of memory that the kernel writes to. Nobody else touches them but through [`Part`]s.
 pub(crate) struct Map {
     start: NonNull<u8>,
+    layout: Layout,
     block: usize,
     count: usize,
 }
@@ -33,26 +53,26 @@ unsafe impl Sync for Map {}
 
 impl Map {
     /// Maps the ring of a socket of `count` blocks of `block` bytes, which was set up before.
-    pub fn of(socket: BorrowedFd<'_>, block: usize, count: usize) -> io::Result<Self> {
+    pub fn of(socket: BorrowedFd<'_>, layout: Layout, block: usize, count: usize) -> io::Result<Self> {
         let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
         // SAFETY: a mapping at a place that the system chooses touches no other memory.
         let start = unsafe { mmap(std::ptr::null_mut(), block * count, protection, flags, socket, 0)? };
-        Self::at(start.cast(), block, count)
+        Self::at(start.cast(), layout, block, count)
     }
 
     /// As many bytes of no socket.
     #[cfg(all(test, not(loom)))]
-    pub fn of_memory(block: usize, count: usize) -> io::Result<Self> {
+    pub fn of_memory(layout: Layout, block: usize, count: usize) -> io::Result<Self> {
         let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         // SAFETY: as above.
         let start =
             unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), block * count, protection, flags)? };
-        Self::at(start.cast(), block, count)
+        Self::at(start.cast(), layout, block, count)
     }
 
-    fn at(start: *mut u8, block: usize, count: usize) -> io::Result<Self> {
+    fn at(start: *mut u8, layout: Layout, block: usize, count: usize) -> io::Result<Self> {
         let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, block, count })
+        Ok(Self { start, layout, block, count })
     }
 
     /// A place in a block; both have to lie inside of the map, or at its end.
@@ -65,8 +85,8 @@ impl Map {
 
 impl Words for Map {
     fn status(&self, block: usize) -> &AtomicU32 {
-        let word = self.place(block, STATUS).cast::<AtomicU32>();
-        // SAFETY: blocks begin at whole pages and hold more than this, so that the word is there and aligned. It lives as
+        let word = self.place(block, self.layout.status()).cast::<AtomicU32>();
+        // SAFETY: blocks begin at multiples of 16 and hold more than this, so that the word is there and aligned. It lives as
         // long as the map, any bits are a value of it, and nobody accesses it otherwise: parts begin behind it.
         unsafe { word.as_ref() }
     }
@@ -119,6 +139,17 @@ impl Part {
         }
         (part.start, part.end) = (first, end);
         Some((part, Told { packets }))
+    }
+
+    /// The one packet of a slot with its header, but for the status that this begins with. Otherwise like [`take`](Self::take).
+    pub fn take_slot(blocks: &Arc<Blocks<Map>>, slot: usize) -> Option<Part> {
+        let end = blocks.words().block;
+        blocks.take(slot).then(|| Part { blocks: Arc::clone(blocks), block: slot, start: STATUS, end })
+    }
+
+    /// The status of its block.
+    pub fn status(&self) -> u32 {
+        self.blocks.status(self.block)
     }
 
     /// Takes the first bytes off, all of them where there are fewer.

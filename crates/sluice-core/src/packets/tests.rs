@@ -164,3 +164,23 @@ fn a_frame_that_is_cut_says_so_and_never_grows() {
     frame.cut(80);
     assert_eq!((frame.captured(), frame.wire, frame.flags.contains(Flags::TRUNCATED)), (60, 100, true));
 }
+
+#[test]
+fn of_memory_of_somebody_else_frames_alone_are_copied() {
+    let pools = Pools::new(64, 65_536);
+    // Between two frames there is what is none.
+    let memory: Vec<u8> = (0..=255).collect();
+    let mut batch = pools.packets();
+    batch.fill(Slab::Foreign(memory.clone().into()), Arc::default());
+    let places = [(20usize, 8usize), (60, 10), (100, 90), (230, 20)];
+    for ((start, length), ordinal) in places.into_iter().zip(0..) {
+        batch.push(Frame { ordinal, ..Frame::new(start as u32, length as u32) });
+    }
+    let frame = |ordinal: usize| {
+        let (start, length) = places[ordinal];
+        [&[ordinal as u8; HEADROOM], &memory[start..start + length]].concat()
+    };
+    let expected = [[frame(0), frame(1)].concat(), frame(2), frame(3)];
+    assert_eq!(runs(&mut batch, &pools), expected, "as many together as fit into a slab");
+    assert_eq!(batch.data(&batch.frames()[3]), &memory[230..250], "what others see stays as it is");
+}

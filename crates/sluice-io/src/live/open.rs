@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sluice_capture::fanout::{Group, Join};
 use sluice_capture::rights::Use;
 use sluice_capture::xdp::{Choice, Together, Way};
-use sluice_capture::{Direction, Facts, Interface, Portable, Receive, Ring, Settings, kernel_filter};
+use sluice_capture::{Direction, Facts, Interface, Portable, Receive, Ring, Settings, Slots, kernel_filter};
 use sluice_core::{Error, Interface as Described, Shard};
 use sluice_expr::bpf::{self, Filter, Machine, Program};
 use sluice_wire::link::LinkType;
@@ -38,6 +38,7 @@ pub(crate) struct Wanted {
     pub block_size: u32,
     pub blocks: u32,
     pub retire: u32,
+    pub immediate: bool,
 }
 
 /// The name that means all interfaces.
@@ -125,8 +126,8 @@ pub(crate) fn open(
             retire: wanted.retire,
         };
         let receiver: Result<Box<dyn Receive>, Error> = match wanted.method {
-            Method::Ring => Ring::open(&settings).map(|ring| Box::new(ring) as _),
-            Method::Auto => ring_or_portable(&settings, &mut all.notices),
+            Method::Ring => ring(&settings, wanted.immediate),
+            Method::Auto => ring_or_portable(&settings, wanted.immediate, &mut all.notices),
             Method::Portable => Portable::open(&settings).map(|portable| Box::new(portable) as _),
             Method::Xdp(choice) => queues(&settings, choice, shard, common, &mut all.notices),
         };
@@ -144,10 +145,19 @@ pub(crate) fn open(
     Ok(all)
 }
 
+/// A ring: of blocks, or of slots for who wants each packet at once.
+fn ring(settings: &Settings, immediate: bool) -> Result<Box<dyn Receive>, Error> {
+    Ok(if immediate { Box::new(Slots::open(settings)?) } else { Box::new(Ring::open(settings)?) })
+}
+
 /// A ring; where there can be none, and nothing is wanted that pnet cannot do, pnet.
-fn ring_or_portable(settings: &Settings, notices: &mut Vec<String>) -> Result<Box<dyn Receive>, Error> {
-    let error = match Ring::open(settings) {
-        Ok(ring) => return Ok(Box::new(ring)),
+fn ring_or_portable(
+    settings: &Settings,
+    immediate: bool,
+    notices: &mut Vec<String>,
+) -> Result<Box<dyn Receive>, Error> {
+    let error = match ring(settings, immediate) {
+        Ok(ring) => return Ok(ring),
         Err(error) => error,
     };
     if settings.hardware_time || settings.fanout.is_some() {

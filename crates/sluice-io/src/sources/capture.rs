@@ -116,6 +116,10 @@ struct Options {
     /// After which time a block comes that is not full, in whole milliseconds; `10ms` by default.
     #[serde(default = "retire")]
     retire: Duration,
+    /// Whether each packet comes as soon as it can, at the price of more work for each: it is copied, and is waited for by
+    /// itself.
+    #[serde(default)]
+    immediate: bool,
     /// Which clock tells the times of packets.
     #[serde(default)]
     timestamps: Timestamps,
@@ -385,6 +389,7 @@ fn prepare(options: Options) -> Result<Arc<dyn Prepared>, OptionError> {
         block_size: block_size as u32,
         blocks: options.blocks,
         retire: (retire / 1_000_000) as u32,
+        immediate: options.immediate,
     };
     if names.iter().any(|name| name == ANY) {
         open::compile(&wanted, LinkType::LINUX_SLL2).map_err(refused)?;

@@ -22,7 +22,7 @@ pub(crate) fn fill(blocks: &Blocks<Map>, block: usize, packets: u32, first: u32,
 }
 
 pub(crate) fn ring(block: usize, count: usize) -> Arc<Blocks<Map>> {
-    Arc::new(Blocks::new(Map::of_memory(block, count).expect("memory")))
+    Arc::new(Blocks::new(Map::of_memory(Layout::Block, block, count).expect("memory")))
 }
 
 #[test]
