@@ -180,7 +180,7 @@ fn prebuilt_pipelines_pass_their_own_tests() {
 }
 
 /// Pipelines that need interfaces: live.rs and inject.rs run them.
-const LIVE: [&str; 4] = ["capture-print", "capture-to-pcap", "connections-live", "replay"];
+const LIVE: [&str; 5] = ["bridge", "capture-print", "capture-to-pcap", "connections-live", "replay"];
 
 #[test]
 fn every_prebuilt_pipeline_is_here() {
