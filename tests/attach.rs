@@ -8,7 +8,8 @@ use std::os::fd::IntoRawFd;
 use std::time::Duration;
 
 use pnet_datalink::{Channel, Config, DataLinkReceiver, DataLinkSender, NetworkInterface};
-use sluice::testkit::{Random, traffic};
+use sluice::testkit::Random;
+use sluice::testkit::traffic::{self, tagged};
 use sluice_expr::bpf::{Ancillary, Filter, Insn, Machine, Options, Program, Verdict};
 use sluice_tests::{net, root};
 use sluice_wire::link::LinkType;
@@ -208,11 +209,6 @@ impl Pair {
         let end = if vlan.is_some() { 16 } else { 12 };
         (Ancillary { packet_type, interface: self.far.index, vlan }, [&frame[..12], &frame[end..]].concat())
     }
-}
-
-/// A tag of this kind around a frame.
-fn tagged(tpid: u16, tag: u16, frame: &[u8]) -> Vec<u8> {
-    [&frame[..12], &tpid.to_be_bytes(), &tag.to_be_bytes(), &frame[12..]].concat()
 }
 
 /// Frames with no tag, one, two and three of several kinds. Each ends in its number, by which it is told from the others.

@@ -7,11 +7,11 @@ use std::net::{IpAddr, UdpSocket};
 use std::process::{Child, Command};
 use std::sync::mpsc;
 
-use pnet_datalink::{Channel, Config, DataLinkSender};
+use pnet_datalink::DataLinkSender;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use sluice::testkit::traffic;
-use sluice_tests::net::{in_namespace, ip, veth};
+use sluice::testkit::traffic::{self, tagged};
+use sluice_tests::net::{self, in_namespace, ip, veth};
 use sluice_tests::{Folder, Ran, packets, until, wait};
 
 /// A capture that goes on.
@@ -108,13 +108,7 @@ struct Wire(Box<dyn DataLinkSender>);
 
 impl Wire {
     fn of(name: &str) -> Self {
-        let all = pnet_datalink::interfaces();
-        let interface = all.into_iter().find(|found| found.name == name).unwrap();
-        let config = Config { write_buffer_size: 1 << 17, ..Config::default() };
-        match pnet_datalink::channel(&interface, config).unwrap() {
-            Channel::Ethernet(sender, _) => Self(sender),
-            _ => unreachable!(),
-        }
+        Self(net::sender(name))
     }
 
     fn send(&mut self, frames: &[Vec<u8>]) {
@@ -122,11 +116,6 @@ impl Wire {
             self.0.send_to(frame, None).unwrap().unwrap();
         }
     }
-}
-
-/// A tag of this kind around a frame.
-fn tagged(tpid: u16, tag: u16, frame: &[u8]) -> Vec<u8> {
-    [&frame[..12], &tpid.to_be_bytes(), &tag.to_be_bytes(), &frame[12..]].concat()
 }
 
 /// Frames without a tag, with one and with several of all kinds, each told from the others by its number.

@@ -8,9 +8,9 @@ use std::io::{self, Read};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use pnet_datalink::{Channel, Config, DataLinkSender};
+use pnet_datalink::DataLinkSender;
 use rustix::process::{Pid, Signal, kill_process};
-use sluice::testkit::traffic;
+use sluice::testkit::traffic::{self, tagged};
 use sluice_capture::xdp::{Choice, Place, Queue, Transfer, Way};
 use sluice_capture::{Direction, Facts, Interface, Portable, Receive, Received, Settings};
 use sluice_core::{Flags, Frame, Pools};
@@ -52,15 +52,6 @@ fn queue(choice: Choice) -> Queue {
     queues(&settings("far"), 1, choice).unwrap().remove(0)
 }
 
-fn sender(name: &str) -> Box<dyn DataLinkSender> {
-    let interface = pnet_datalink::interfaces().into_iter().find(|found| found.name == name).unwrap();
-    let config = Config { write_buffer_size: 65_536, ..Config::default() };
-    match pnet_datalink::channel(&interface, config).unwrap() {
-        Channel::Ethernet(sender, _) => sender,
-        _ => unreachable!(),
-    }
-}
-
 fn send(sender: &mut dyn DataLinkSender, frames: &[Vec<u8>]) {
     for frame in frames {
         sender.send_to(frame, None).unwrap().unwrap_or_else(|e| panic!("{} bytes: {e}", frame.len()));
@@ -94,11 +85,6 @@ fn packets(receiver: &mut dyn Receive, count: usize) -> Vec<Packet> {
         packets.len() >= count
     });
     packets
-}
-
-/// A frame with a tag of this kind around it.
-fn tagged(tpid: u16, tag: u16, frame: &[u8]) -> Vec<u8> {
-    [&frame[..12], &tpid.to_be_bytes(), &tag.to_be_bytes(), &frame[12..]].concat()
 }
 
 /// Frames of all sizes that an MTU of 1500 allows, with no tag, one and two.
@@ -163,7 +149,7 @@ impl Run {
 
     /// Sends these few at a time, as what the wire itself holds is less, and waits until all have come.
     fn send(&self, frames: &[Vec<u8>]) {
-        let mut near = sender("near");
+        let mut near = net::sender("near");
         let mut count = self.packets().len();
         for part in frames.chunks(50) {
             send(&mut *near, part);
@@ -235,7 +221,7 @@ fn wanted() {
     assert!((20..sent.len() - 20).contains(&wanted.len()));
     for method in METHODS {
         let run = Run::new(&format!("interface: far, {method}, snaplen: 80, bpf: {text}"), "");
-        let mut near = sender("near");
+        let mut near = net::sender("near");
         for part in sent.chunks(50) {
             send(&mut *near, part);
             std::thread::sleep(Duration::from_millis(20));
@@ -349,7 +335,7 @@ fn slow_sink() {
         let command = folder.command(&["run", "p.yaml", "--control", "socket", "--summary", "json"]);
         let options = format!("interface: far, {method}, blocks: 2, block_size: 64KiB");
         let mut run = Run::with(folder, command, &options, "execution: {memory: 256KiB}\n");
-        let mut near = sender("near");
+        let mut near = net::sender("near");
         for part in sent.chunks(50) {
             send(&mut *near, part);
             std::thread::sleep(Duration::from_millis(1));
@@ -386,7 +372,7 @@ fn long_packets() {
     let sent: Vec<_> = [60, 3840, 3841, 4096, 7700, 9014, 61]
         .map(|length| traffic::ethernet(0x88B5, &Vec::from_iter((14..length).map(|at| (at % 251) as u8))))
         .into();
-    let mut near = sender("near");
+    let mut near = net::sender("near");
     for choice in [NATIVE, GENERIC] {
         let mut queue = queue(choice);
         send(&mut *near, &sent);
@@ -412,7 +398,7 @@ fn no_room() {
     let mut small = settings("far");
     (small.block_size, small.blocks) = (4096, 1);
     let sent: Vec<_> = (0..200u8).map(|number| traffic::ethernet(0x88B5, &[number; 50])).collect();
-    let mut near = sender("near");
+    let mut near = net::sender("near");
     for choice in [NATIVE, GENERIC] {
         let mut queue = queues(&small, 1, choice).unwrap().remove(0);
         send(&mut *near, &sent);
@@ -466,12 +452,12 @@ fn several_queues() {
         assert!(sorted(parts.concat()) == sent);
         parts.map(|part| part.len())
     };
-    send(&mut *sender("near"), &sent);
+    send(&mut *net::sender("near"), &sent);
     let before = gather(&mut queues, &mut host);
     assert!(before.iter().all(|count| *count > 0), "{before:?}");
     // A queue that is stopped leaves its packets to the host.
     queues[0].stop().unwrap();
-    send(&mut *sender("near"), &sent);
+    send(&mut *net::sender("near"), &sent);
     assert_eq!(gather(&mut queues, &mut host), [0, before[1], before[0] + before[2]]);
     assert!(has_program("far"));
     queues[1].stop().unwrap();
@@ -552,7 +538,7 @@ fn without_a_socket() {
     let mut plain = Portable::open_plain(&settings("far")).unwrap();
     assert!(plain.fd().is_none());
     let sent = traffic::mixture(100, 11);
-    send(&mut *sender("near"), &sent);
+    send(&mut *net::sender("near"), &sent);
     // On Linux it does not see the outer tags that the kernel takes off.
     let mut got = packets(&mut plain, sent.len());
     got.retain(|(_, bytes)| sent.contains(bytes));

@@ -65,11 +65,12 @@ pub fn veth_with(near: &str, far: &str, words: &str) {
     }
 }
 
-/// Sends frames through the interface of this name.
+/// Sends frames of any length through the interface of this name.
 pub fn sender(name: &str) -> Box<dyn DataLinkSender> {
     let interface = pnet_datalink::interfaces().into_iter().find(|found| found.name == name);
     let interface = interface.unwrap_or_else(|| panic!("there is no interface `{name}`"));
-    match pnet_datalink::channel(&interface, Config::default()) {
+    let config = Config { write_buffer_size: 1 << 17, ..Config::default() };
+    match pnet_datalink::channel(&interface, config) {
         Ok(Channel::Ethernet(sender, _)) => sender,
         Ok(_) => panic!("`{name}` is no Ethernet"),
         Err(e) => panic!("{name}: {e}"),

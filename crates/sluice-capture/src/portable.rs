@@ -9,7 +9,6 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
 use pnet_datalink::{Channel, Config, DataLinkReceiver, NetworkInterface};
-use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use sluice_core::{Error, HEADROOM, Pools};
 
 use crate::intake::{Intake, now};
@@ -39,9 +38,7 @@ impl Portable {
         let opened = settings.open(|socket| {
             socket.set_option(libc::PACKET_AUXDATA, &1)?;
             sys::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1)?;
-            // Only who administers the network gets as much as that, others what the system lets them have.
-            set_socket_recv_buffer_size_force(socket.as_fd(), bytes)
-                .or_else(|_| set_socket_recv_buffer_size(socket.as_fd(), bytes))?;
+            socket.make_room(bytes)?;
             socket.as_fd().try_clone_to_owned()
         })?;
         Self::new(settings, Some((opened.socket, opened.prepared)))
@@ -66,17 +63,9 @@ impl Portable {
             ..Config::default()
         };
         match pnet_datalink::channel(&described(settings), config) {
-            Ok(Channel::Ethernet(_, receiver)) => Ok(Self {
-                receiver,
-                socket,
-                shape: Shape {
-                    interface: settings.number,
-                    snaplen: settings.snaplen,
-                    cooked: settings.is_cooked(),
-                },
-                held: None,
-                given: 0,
-            }),
+            Ok(Channel::Ethernet(_, receiver)) => {
+                Ok(Self { receiver, socket, shape: Shape::of(settings), held: None, given: 0 })
+            }
             Ok(_) => Err(Error::input(format!("`{name}` has packets of a kind that is not known"))),
             Err(e) => Err(Error::io(format!("capture on `{name}`"))(e)),
         }

@@ -76,11 +76,7 @@ impl Ring {
             count: count as usize,
             next: 0,
             open: None,
-            shape: Shape {
-                interface: settings.number,
-                snaplen: settings.snaplen,
-                cooked: settings.is_cooked(),
-            },
+            shape: Shape::of(settings),
             retire: settings.retire,
         })
     }

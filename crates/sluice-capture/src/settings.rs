@@ -1,7 +1,7 @@
 //! What can be chosen about receiving.
 
 use sluice_core::Error;
-use sluice_expr::bpf::program::{MAX, code};
+use sluice_expr::bpf::program::code;
 use sluice_expr::bpf::{Insn, Program};
 
 use crate::{Framing, Interface, PacketSocket, fanout};
@@ -73,7 +73,6 @@ impl Settings {
             _ => Vec::new(),
         };
         insns.extend(self.filter.insns());
-        debug_assert!(insns.len() < MAX);
         Program::new(insns).map_err(|e| Error::input(format!("the filter cannot be used: {e}")))
     }
 

@@ -8,7 +8,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use rustix::net::{RecvFlags, recv};
 use sluice_core::{Error, HEADROOM, Pools};
 use sluice_expr::bpf::Program;
@@ -51,8 +50,7 @@ impl Slots {
             socket.set_option(libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as libc::c_int))?;
             socket.set_option(libc::PACKET_RESERVE, &RESERVE)?;
             socket.set_option(libc::PACKET_COPY_THRESH, &1)?;
-            set_socket_recv_buffer_size_force(socket.as_fd(), ASIDE)
-                .or_else(|_| set_socket_recv_buffer_size(socket.as_fd(), ASIDE))?;
+            socket.make_room(ASIDE)?;
             let request = libc::tpacket_req {
                 tp_block_size: settings.block_size,
                 tp_block_nr: settings.blocks,
@@ -69,11 +67,7 @@ impl Slots {
             count: count as usize,
             next: 0,
             held: None,
-            shape: Shape {
-                interface: settings.number,
-                snaplen: settings.snaplen,
-                cooked: settings.is_cooked(),
-            },
+            shape: Shape::of(settings),
         })
     }
 

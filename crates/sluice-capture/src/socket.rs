@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use sluice_expr::bpf::program::code;
 use sluice_expr::bpf::{Insn, Program};
@@ -98,6 +99,14 @@ impl PacketSocket {
             0 => Ok(()),
             number => Err(io::Error::from_raw_os_error(number)),
         }
+    }
+
+    /// Makes room for so many bytes of packets that wait to be read one by one.
+    pub(crate) fn make_room(&self, bytes: usize) -> io::Result<()> {
+        // Only who administers the network gets as much as that, others what the system lets them have.
+        set_socket_recv_buffer_size_force(self, bytes)
+            .or_else(|_| set_socket_recv_buffer_size(self, bytes))
+            .map_err(io::Error::from)
     }
 
     /// Divides the packets with the other sockets that join this group.

@@ -10,6 +10,7 @@
 mod batch;
 mod capture;
 mod error;
+pub mod histogram;
 mod key;
 mod merge;
 mod output;

@@ -12,7 +12,6 @@ use sluice_expr::bpf::{Machine, Verdict};
 
 mod line;
 pub(crate) mod open;
-mod rate;
 
 use line::{Line, State};
 
@@ -205,8 +204,8 @@ impl Live {
     fn end(&mut self, out: &mut Output) -> Result<Next, Error> {
         for line in &mut self.lines {
             line.count(out.now(), out)?;
-            if self.rules.forbids_loss && line.dropped > 0 {
-                let (dropped, name) = (line.dropped, &line.name);
+            if self.rules.forbids_loss && line.dropped.total() > 0 {
+                let (dropped, name) = (line.dropped.total(), &line.name);
                 let packets = if dropped == 1 { "packet" } else { "packets" };
                 out.lost(format!(
                     "the kernel dropped {dropped} {packets} of `{name}`, which `loss: forbid` forbids"

@@ -24,8 +24,13 @@ pub fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
 
 /// The same frame with an 802.1Q tag of this id after the addresses.
 pub fn vlan(id: u16, frame: &[u8]) -> Vec<u8> {
+    tagged(0x8100, id, frame)
+}
+
+/// The same frame with a tag of any kind: priority, drop eligibility and id behind the type.
+pub fn tagged(tpid: u16, tag: u16, frame: &[u8]) -> Vec<u8> {
     let (addresses, rest) = frame.split_at(frame.len().min(12));
-    [addresses, &[0x81, 0x00], &id.to_be_bytes(), rest].concat()
+    [addresses, &tpid.to_be_bytes(), &tag.to_be_bytes(), rest].concat()
 }
 
 /// The IP packet of an Ethernet frame without tags behind two MPLS labels.

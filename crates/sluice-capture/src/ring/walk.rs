@@ -2,7 +2,7 @@
 
 use sluice_core::{Flags, Frame};
 
-use crate::cooked;
+use crate::{Settings, cooked};
 
 /// What comes before the free room in front of a packet: its header and the address of where it was seen.
 const HEADER: usize = 68;
@@ -25,6 +25,13 @@ pub(crate) struct Shape {
     pub snaplen: u32,
     /// Whether packets get a cooked header in place of that of their link.
     pub cooked: bool,
+}
+
+impl Shape {
+    /// As these settings want it.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self { interface: settings.number, snaplen: settings.snaplen, cooked: settings.is_cooked() }
+    }
 }
 
 /// What a ring told about one packet, whatever the version of the ring.

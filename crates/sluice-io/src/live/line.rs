@@ -3,10 +3,9 @@
 use std::io;
 
 use sluice_capture::{Interface, Receive, Received};
-use sluice_core::{Error, Output, View};
+use sluice_core::{Error, Meter, Output, View};
 use sluice_expr::bpf::Machine;
 
-use super::rate::Seconds;
 use super::{KERNEL_FULL, Opened, PATIENCE};
 
 /// For how long no packet is dropped before the next one is news again, in ns.
@@ -34,11 +33,11 @@ pub(super) struct Line {
     own_clock: bool,
     pub state: State,
     /// Packets that the receiver gave.
-    seen: u64,
+    seen: Meter,
     /// Packets that came in, those that were dropped among them.
     received: u64,
     /// Packets that the kernel dropped.
-    pub dropped: u64,
+    pub dropped: Meter,
     /// How often the ring was full.
     freezes: u64,
     /// When the kernel dropped packets last.
@@ -47,8 +46,6 @@ pub(super) struct Line {
     latest: Option<i64>,
     /// Whether there was nothing when it was looked last.
     is_empty: bool,
-    seen_each: Seconds,
-    dropped_each: Seconds,
 }
 
 impl Line {
@@ -61,15 +58,13 @@ impl Line {
             filter,
             own_clock,
             state: State::Up,
-            seen: 0,
+            seen: Meter::default(),
             received: 0,
-            dropped: 0,
+            dropped: Meter::default(),
             freezes: 0,
             dropping: None,
             latest: None,
             is_empty: true,
-            seen_each: Seconds::default(),
-            dropped_each: Seconds::default(),
         }
     }
 
@@ -124,8 +119,7 @@ impl Line {
         if self.is_empty {
             return Ok(false);
         }
-        self.seen += count;
-        self.seen_each.add(now, count);
+        self.seen.count(now, count);
         // Nearly in order, so that the last one is near enough.
         self.latest = self.latest.max(into.frames.last().map(|frame| frame.time));
         Ok(true)
@@ -153,16 +147,17 @@ impl Line {
     pub fn count(&mut self, now: i64, out: &mut Output) -> Result<(), Error> {
         let told = self.receiver.statistics().map_err(self.failed())?;
         self.received += told.packets;
-        self.dropped += told.drops;
         self.freezes += told.freezes;
-        self.seen_each.add(now, 0);
-        self.dropped_each.add(now, told.drops);
+        // The seconds pass, also where nothing comes.
+        self.seen.count(now, 0);
+        self.dropped.count(now, told.drops);
         if told.drops > 0 {
             out.dropped(&KERNEL_FULL, usize::try_from(told.drops).unwrap_or(usize::MAX));
             if self.dropping.replace(now).is_none_or(|last| now - last > QUIET) {
                 out.notice(format!(
                     "the kernel drops packets of `{}`, {} so far: they come faster than they are taken",
-                    self.name, self.dropped
+                    self.name,
+                    self.dropped.total()
                 ));
             }
         }
@@ -173,7 +168,7 @@ impl Line {
     pub fn end_if_done(&mut self, now: i64, out: &mut Output) -> Result<(), Error> {
         let State::Ending(until) = self.state else { return Ok(()) };
         self.count(now, out)?;
-        let missing = self.received.saturating_sub(self.dropped).saturating_sub(self.seen);
+        let missing = self.received.saturating_sub(self.dropped.total()).saturating_sub(self.seen.total());
         if missing == 0 || now >= until {
             self.state = State::Done;
         }
@@ -200,15 +195,15 @@ impl Line {
         let mut view = View::default();
         let name = &self.name;
         let (held, blocks) = self.receiver.blocks();
-        view.figure(name, "received", "packets", self.seen);
-        view.figure(name, "kernel_full", "packets", self.dropped);
+        view.figure(name, "received", "packets", self.seen.total());
+        view.figure(name, "kernel_full", "packets", self.dropped.total());
         view.figure(name, "freezes", "times", self.freezes);
         if blocks > 0 {
             view.figure(name, "blocks_held", "blocks", held as u64);
             view.figure(name, "blocks", "blocks", blocks as u64);
         }
-        view.rates.push(self.seen_each.show("received"));
-        view.rates.push(self.dropped_each.show("kernel_full"));
+        view.rates.push(self.seen.rate("received", "packets", None));
+        view.rates.push(self.dropped.rate("kernel_full", "packets", None));
         view
     }
 }

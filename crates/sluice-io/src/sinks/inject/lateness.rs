@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-/// Parts of each power of two: what is told is at most this part too high.
-const STEPS: u64 = 16;
-/// Of these there are as many as it takes for any number of nanoseconds.
-const BUCKETS: usize = STEPS as usize * 61;
+use sluice_core::histogram::{BUCKETS, bucket, reached};
 
 /// How late packets left, as a histogram.
 #[derive(Debug)]
@@ -40,13 +37,7 @@ impl Lateness {
     /// How late all but a hundredth of them were at most.
     pub fn p99(&self) -> Duration {
         let wanted = self.packets - self.packets / 100;
-        let mut seen = 0;
-        let reaches = |count: &u64| {
-            seen += count;
-            seen >= wanted
-        };
-        let found = self.buckets.iter().position(reaches).unwrap_or_default();
-        Duration::from_nanos(most(found)).min(self.most)
+        Duration::from_nanos(reached(self.buckets.iter().copied(), wanted)).min(self.most)
     }
 
     /// How late the latest of them was.
@@ -55,30 +46,8 @@ impl Lateness {
     }
 }
 
-fn bucket(nanos: u64) -> usize {
-    if nanos < STEPS {
-        return nanos as usize;
-    }
-    let shift = nanos.ilog2() - STEPS.ilog2();
-    ((u64::from(shift) + 1) * STEPS + (nanos >> shift) - STEPS) as usize
-}
-
-/// The most that is in a bucket.
-fn most(bucket: usize) -> u64 {
-    let (power, step) = (bucket as u64 / STEPS, bucket as u64 % STEPS);
-    match power.checked_sub(1) {
-        None => step,
-        Some(shift) => {
-            let end = u128::from(STEPS + step + 1) << shift;
-            u64::try_from(end - 1).unwrap_or(u64::MAX)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -93,15 +62,5 @@ mod tests {
         assert_eq!((late.p99(), late.most()), (Duration::from_nanos(10), Duration::from_micros(1)));
         late.record(Duration::MAX);
         assert_eq!(late.most(), Duration::MAX);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_told_is_a_sixteenth_too_high_at_most(nanos in any::<u64>()) {
-            let told = most(bucket(nanos));
-            prop_assert!(told >= nanos);
-            prop_assert!(told - nanos <= nanos / 16, "{nanos}: {told}");
-            prop_assert!(bucket(nanos) < BUCKETS);
-        }
     }
 }
