@@ -144,7 +144,9 @@ impl Open {
             let (frame, next) = walk::packet(block, at, shape).ok_or_else(damaged)?;
             into.frames.push(frame);
             self.packets -= 1;
-            if next == 0 && self.packets > 0 {
+            // Behind the last one there is none, and no other one begins inside of this one.
+            let end = frame.offset() as usize + frame.captured() as usize;
+            if self.packets > 0 && at + next < end {
                 return Err(damaged());
             }
             at += next;

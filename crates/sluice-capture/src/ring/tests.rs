@@ -84,8 +84,13 @@ fn packets_outlive_the_ring() {
 
 #[test]
 fn a_block_that_is_damaged_is_an_error() {
-    let blocks = ring(4096, 1);
-    fill(&blocks, 0, 4, 48, &block(0..3));
-    let failed = of(blocks, 1).receive(&Pools::new(4096, 1 << 20), &mut Received::default());
-    assert_eq!(failed.expect_err("an error").kind(), io::ErrorKind::InvalidData);
+    let packet = [7; 14];
+    // One packet less than it says; one that begins inside of another.
+    let inside = [written(&about(&packet), 0, 120, &packet), block(0..1)].concat();
+    for (packets, slab, content) in [(4, 4096, block(0..3)), (2, 4096, inside.clone()), (2, 64, inside)] {
+        let blocks = ring(4096, 1);
+        fill(&blocks, 0, packets, 48, &content);
+        let failed = of(blocks, 1).receive(&Pools::new(slab, 1 << 20), &mut Received::default());
+        assert_eq!(failed.expect_err("an error").kind(), io::ErrorKind::InvalidData);
+    }
 }
